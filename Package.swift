@@ -1,0 +1,220 @@
+// swift-tools-version: 6.2
+// Martlet: a fleet manager for machine-learning models on edge devices.
+// The parts and what each may import are described in ARCHITECTURE.md; TidyTests hold the code to that table.
+import PackageDescription
+
+/// `MARTLET_DEVICE_ONLY=1` leaves out the server side (NIO, Hummingbird, Yams …): a device build then
+/// fetches GRDB's SQLite module map and nothing else.
+let deviceOnly = Context.environment["MARTLET_DEVICE_ONLY"] == "1"
+
+// MARK: - Settings
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+/// Numeric code is optimised in debug builds too: an unoptimised kernel makes the tests too slow to run.
+let numeric: [SwiftSetting] = strict + [.unsafeFlags(["-Ounchecked"], .when(configuration: .release))]
+
+// MARK: - Parts on both sides
+
+var dependencies: [Package.Dependency] = [
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")
+]
+
+var products: [Product] = [
+    .executable(name: "martlet-agent", targets: ["martlet-agent"])
+]
+
+var targets: [Target] = [
+    .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
+    .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+
+    .target(name: "ModelImage", swiftSettings: strict),
+    .target(name: "TensorKernels", swiftSettings: numeric),
+    .target(name: "EdgeRuntime", dependencies: ["ModelImage", "TensorKernels"], swiftSettings: numeric),
+    .target(name: "Sketches", swiftSettings: strict),
+    .target(name: "FleetModel", swiftSettings: strict),
+    .target(name: "FleetCrypto", dependencies: ["COpenSSL", "FleetModel"], swiftSettings: strict),
+    .target(name: "FleetWire", dependencies: ["FleetModel", "Sketches"], swiftSettings: strict),
+    .target(name: "DeviceCore", dependencies: ["FleetModel", "FleetWire", "Sketches"], swiftSettings: strict),
+    .target(name: "MQTTTransport", dependencies: ["CMosquitto", "FleetWire"], swiftSettings: strict),
+    .target(
+        name: "DeviceHost",
+        dependencies: [
+            "DeviceCore", "EdgeRuntime", "FleetCrypto", "FleetModel", "FleetWire", "ModelImage", "MQTTTransport",
+            "Sketches", "CZstd", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+        ],
+        swiftSettings: strict),
+    .executableTarget(name: "martlet-agent", dependencies: ["DeviceHost"], swiftSettings: strict),
+
+    .testTarget(name: "ModelImageTests", dependencies: ["ModelImage"], swiftSettings: strict),
+    .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels"], swiftSettings: strict),
+    .testTarget(name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage"], swiftSettings: strict),
+    .testTarget(name: "SketchesTests", dependencies: ["Sketches"], swiftSettings: strict),
+    .testTarget(name: "FleetModelTests", dependencies: ["FleetModel"], swiftSettings: strict),
+    .testTarget(name: "FleetCryptoTests", dependencies: ["FleetCrypto", "FleetModel"], swiftSettings: strict),
+    .testTarget(
+        name: "FleetWireTests", dependencies: ["FleetWire", "FleetModel", "FleetCrypto", "Sketches"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "DeviceCoreTests", dependencies: ["DeviceCore", "FleetModel", "FleetWire", "Sketches"],
+        swiftSettings: strict),
+    .testTarget(name: "MQTTTransportTests", dependencies: ["MQTTTransport"], swiftSettings: strict),
+    .testTarget(
+        name: "DeviceHostTests",
+        dependencies: ["DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "ModelImage", "Sketches"],
+        swiftSettings: strict),
+    .testTarget(name: "TidyTests", swiftSettings: strict),
+]
+
+// MARK: - Compiler and training: no server packages
+
+targets += [
+    .target(name: "ONNXFormat", swiftSettings: strict),
+    .target(
+        name: "ModelCompiler", dependencies: ["ONNXFormat", "ModelImage", "EdgeRuntime", "TensorKernels"],
+        swiftSettings: strict),
+    .target(
+        name: "Training",
+        dependencies: ["ONNXFormat", "ModelCompiler", "ModelImage", "EdgeRuntime", "Sketches", "FleetModel"],
+        swiftSettings: numeric),
+    .target(name: "RolloutCore", dependencies: ["FleetModel", "Sketches"], swiftSettings: strict),
+    .target(name: "RetrainCore", dependencies: ["FleetModel", "Sketches"], swiftSettings: strict),
+
+    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"], swiftSettings: strict),
+    .testTarget(
+        name: "ModelCompilerTests", dependencies: ["ModelCompiler", "ONNXFormat", "ModelImage", "EdgeRuntime"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "TrainingTests",
+        dependencies: ["Training", "ONNXFormat", "ModelCompiler", "ModelImage", "EdgeRuntime", "Sketches", "FleetModel"],
+        swiftSettings: strict),
+    .testTarget(name: "RolloutCoreTests", dependencies: ["RolloutCore", "FleetModel"], swiftSettings: strict),
+    .testTarget(name: "RetrainCoreTests", dependencies: ["RetrainCore", "FleetModel"], swiftSettings: strict),
+]
+
+// MARK: - The server side
+
+if !deviceOnly {
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ]
+    products += [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-fleet", targets: ["martlet-fleet"]),
+        .executable(name: "martlet-demo", targets: ["martlet-demo"]),
+    ]
+    let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+    let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+    let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+    let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+    let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+    let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+    let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+    let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+    let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
+    let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+    let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+    let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+    targets += [
+        .target(name: "FrameSource", dependencies: ["FleetModel", yams], swiftSettings: strict),
+        .target(
+            name: "FleetStore", dependencies: ["FleetModel", "FleetCrypto", "FleetWire", "Sketches", grdb],
+            swiftSettings: strict),
+        .target(
+            name: "FleetController",
+            dependencies: [
+                "FleetStore", "FleetWire", "FleetModel", "FleetCrypto", "RolloutCore", "RetrainCore", "Sketches",
+                "Training", "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "MQTTTransport",
+                "FrameSource", "CZstd", grdb, logging, metrics, lifecycle, httpClient, nioCore,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "FleetConsole",
+            dependencies: [
+                "FleetController", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire", "Sketches", "RolloutCore",
+                "RetrainCore", hummingbird, hummingbirdTLS, mustache, logging, metrics, lifecycle, nioCore,
+            ],
+            resources: [.embedInCode("Resources")],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "FleetConsole", "FleetController", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire", "Training",
+                "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "FrameSource", "Sketches",
+                arguments, configuration, yams, logging, metrics, lifecycle, httpClient, nioCore, hummingbird,
+            ],
+            swiftSettings: strict),
+
+        .target(
+            name: "VirtualFleet",
+            dependencies: [
+                "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "MQTTTransport", "Sketches",
+                "FrameSource", "EdgeRuntime", "ModelImage",
+            ],
+            path: "firmware-sim/VirtualFleet", swiftSettings: strict),
+        .executableTarget(
+            name: "martlet-fleet",
+            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource", arguments],
+            path: "firmware-sim/martlet-fleet", swiftSettings: strict),
+        .executableTarget(
+            name: "martlet-demo",
+            dependencies: ["VirtualFleet", "FrameSource", "FleetModel", "Sketches", arguments, httpClient, nioCore],
+            path: "firmware-sim/martlet-demo", swiftSettings: strict),
+
+        .testTarget(name: "FrameSourceTests", dependencies: ["FrameSource", "FleetModel"], swiftSettings: strict),
+        .testTarget(
+            name: "FleetStoreTests", dependencies: ["FleetStore", "FleetModel", "FleetCrypto", "FleetWire", grdb],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FleetControllerTests",
+            dependencies: [
+                "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "Sketches", "RolloutCore",
+                "RetrainCore", "ModelCompiler", "ONNXFormat", "Training", "MQTTTransport", "FrameSource", grdb, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FleetConsoleTests",
+            dependencies: [
+                "FleetConsole", "FleetController", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire", "Sketches",
+                hummingbird, hummingbirdTesting, grdb, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "VirtualFleetTests",
+            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource"], swiftSettings: strict),
+        .testTarget(
+            name: "MartletTests", dependencies: ["martlet", "FleetModel", "FrameSource"], swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceHost",
+                "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource", httpClient,
+                nioCore, grdb, logging,
+            ],
+            swiftSettings: strict),
+    ]
+}
+
+let package = Package(
+    name: "martlet",
+    products: products,
+    dependencies: dependencies,
+    targets: targets
+)

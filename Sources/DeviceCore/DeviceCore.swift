@@ -1,0 +1,2 @@
+/// The part `DeviceCore`: see ARCHITECTURE.md.
+enum DeviceCorePlaceholder {}

@@ -1,0 +1,2 @@
+/// The part `DeviceHost`: see ARCHITECTURE.md.
+enum DeviceHostPlaceholder {}

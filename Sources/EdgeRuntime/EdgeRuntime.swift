@@ -1,0 +1,2 @@
+/// The part `EdgeRuntime`: see ARCHITECTURE.md.
+enum EdgeRuntimePlaceholder {}

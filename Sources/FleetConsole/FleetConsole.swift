@@ -1,0 +1,2 @@
+/// The part `FleetConsole`: see ARCHITECTURE.md.
+enum FleetConsolePlaceholder {}

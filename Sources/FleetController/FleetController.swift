@@ -1,0 +1,2 @@
+/// The part `FleetController`: see ARCHITECTURE.md.
+enum FleetControllerPlaceholder {}

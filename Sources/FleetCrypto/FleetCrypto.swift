@@ -1,0 +1,2 @@
+/// The part `FleetCrypto`: see ARCHITECTURE.md.
+enum FleetCryptoPlaceholder {}

@@ -1,0 +1,2 @@
+/// The part `FleetModel`: see ARCHITECTURE.md.
+enum FleetModelPlaceholder {}

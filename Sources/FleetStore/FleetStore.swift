@@ -1,0 +1,2 @@
+/// The part `FleetStore`: see ARCHITECTURE.md.
+enum FleetStorePlaceholder {}

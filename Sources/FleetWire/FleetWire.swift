@@ -1,0 +1,2 @@
+/// The part `FleetWire`: see ARCHITECTURE.md.
+enum FleetWirePlaceholder {}

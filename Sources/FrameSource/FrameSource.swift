@@ -1,0 +1,2 @@
+/// The part `FrameSource`: see ARCHITECTURE.md.
+enum FrameSourcePlaceholder {}

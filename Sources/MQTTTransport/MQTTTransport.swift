@@ -1,0 +1,2 @@
+/// The part `MQTTTransport`: see ARCHITECTURE.md.
+enum MQTTTransportPlaceholder {}

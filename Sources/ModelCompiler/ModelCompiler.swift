@@ -1,0 +1,2 @@
+/// The part `ModelCompiler`: see ARCHITECTURE.md.
+enum ModelCompilerPlaceholder {}

@@ -1,0 +1,2 @@
+/// The part `ModelImage`: see ARCHITECTURE.md.
+enum ModelImagePlaceholder {}

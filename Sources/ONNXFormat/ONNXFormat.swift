@@ -1,0 +1,2 @@
+/// The part `ONNXFormat`: see ARCHITECTURE.md.
+enum ONNXFormatPlaceholder {}

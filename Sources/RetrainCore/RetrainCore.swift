@@ -1,0 +1,2 @@
+/// The part `RetrainCore`: see ARCHITECTURE.md.
+enum RetrainCorePlaceholder {}

@@ -1,0 +1,2 @@
+/// The part `RolloutCore`: see ARCHITECTURE.md.
+enum RolloutCorePlaceholder {}

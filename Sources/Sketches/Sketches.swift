@@ -1,0 +1,2 @@
+/// The part `Sketches`: see ARCHITECTURE.md.
+enum SketchesPlaceholder {}

@@ -1,0 +1,2 @@
+/// The part `TensorKernels`: see ARCHITECTURE.md.
+enum TensorKernelsPlaceholder {}

@@ -1,0 +1,2 @@
+/// The part `Training`: see ARCHITECTURE.md.
+enum TrainingPlaceholder {}

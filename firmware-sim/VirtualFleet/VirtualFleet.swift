@@ -1,0 +1,2 @@
+/// The part `VirtualFleet`: see ARCHITECTURE.md.
+enum VirtualFleetPlaceholder {}
