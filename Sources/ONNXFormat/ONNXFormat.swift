@@ -1,2 +1,0 @@
-/// The part `ONNXFormat`: see ARCHITECTURE.md.
-enum ONNXFormatPlaceholder {}
