@@ -1,0 +1,76 @@
+/// A SHA-256 digest (FIPS 180-4): the address of everything immutable.
+public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Bytes in a digest.
+    public static let byteCount = 32
+
+    private let words: (UInt64, UInt64, UInt64, UInt64)
+
+    /// Takes exactly 32 bytes; nil for any other count.
+    public init?(_ bytes: some Collection<UInt8>) {
+        guard bytes.count == Self.byteCount else { return nil }
+        var words: [UInt64] = [0, 0, 0, 0]
+        for (index, byte) in bytes.enumerated() {
+            words[index / 8] = words[index / 8] << 8 | UInt64(byte)
+        }
+        self.words = (words[0], words[1], words[2], words[3])
+    }
+
+    /// Reads 64 hexadecimal characters, either case; nil for anything else.
+    public init?(hex: String) {
+        let characters = Array(hex.utf8)
+        guard characters.count == 2 * Self.byteCount else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.byteCount)
+        for index in stride(from: 0, to: characters.count, by: 2) {
+            guard let high = Hexadecimal.value(characters[index]),
+                let low = Hexadecimal.value(characters[index + 1])
+            else { return nil }
+            bytes.append(high << 4 | low)
+        }
+        self.init(bytes)
+    }
+
+    /// The 32 bytes.
+    public var bytes: [UInt8] {
+        [words.0, words.1, words.2, words.3].flatMap { word in
+            (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64($0))) }
+        }
+    }
+
+    /// 64 lower-case hexadecimal characters: the form in topics, file names, URLs and logs.
+    public var hex: String { Hexadecimal.text(bytes) }
+    /// The first 12 characters: enough for people's eyes.
+    public var short: String { String(hex.prefix(12)) }
+    public var description: String { hex }
+
+    public static func == (a: Digest, b: Digest) -> Bool { a.words == b.words }
+    public static func < (a: Digest, b: Digest) -> Bool { a.words < b.words }
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(words.0)
+        hasher.combine(words.1)
+    }
+}
+
+/// Hexadecimal text, both ways.
+public enum Hexadecimal {
+    /// Lower-case text, two characters a byte.
+    public static func text(_ bytes: some Sequence<UInt8>) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var characters: [UInt8] = []
+        for byte in bytes {
+            characters.append(digits[Int(byte >> 4)])
+            characters.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: characters, as: UTF8.self)
+    }
+
+    /// The value of one ASCII character, or nil.
+    static func value(_ character: UInt8) -> UInt8? {
+        switch character {
+        case 0x30...0x39: character - 0x30
+        case 0x41...0x46: character - 0x41 + 10
+        case 0x61...0x66: character - 0x61 + 10
+        default: nil
+        }
+    }
+}

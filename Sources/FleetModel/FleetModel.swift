@@ -1,2 +1,0 @@
-/// The part `FleetModel`: see ARCHITECTURE.md.
-enum FleetModelPlaceholder {}

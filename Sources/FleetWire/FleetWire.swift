@@ -1,2 +1,0 @@
-/// The part `FleetWire`: see ARCHITECTURE.md.
-enum FleetWirePlaceholder {}
