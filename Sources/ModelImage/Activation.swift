@@ -1,0 +1,128 @@
+/// A function of one element: an operation of its own, or fused to the end of another one.
+///
+/// Raw values are part of the format. `x` is the element; `alpha` and `beta` are ``Activation``'s parameters.
+/// Formulas are those of the ONNX operator of the same name.
+public enum UnaryFunction: UInt8, Sendable, CaseIterable {
+    /// `x`
+    case identity = 0
+    /// `max(x, 0)`
+    case relu = 1
+    /// `x < 0 ? alpha·x : x`
+    case leakyRelu = 2
+    /// `x < 0 ? alpha·(exp(x) − 1) : x`
+    case elu = 3
+    /// `beta·(x > 0 ? x : alpha·(exp(x) − 1))` (`beta` is ONNX's `gamma`)
+    case selu = 4
+    /// `1 / (1 + exp(−x))`
+    case sigmoid = 5
+    /// `tanh(x)`
+    case tanh = 6
+    /// `max(0, min(1, alpha·x + beta))`
+    case hardSigmoid = 7
+    /// `x · max(0, min(1, x/6 + 1/2))`
+    case hardSwish = 8
+    /// `log(1 + exp(x))`
+    case softplus = 9
+    /// `x / (1 + |x|)`
+    case softsign = 10
+    /// `x/2 · (1 + erf(x/√2))`: Gelu with `approximate = none`
+    case gelu = 11
+    /// `x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))`: Gelu with `approximate = tanh`
+    case geluTanh = 12
+    /// `min(beta, max(alpha, x))`; `alpha` may be −∞ and `beta` +∞
+    case clip = 13
+    /// `x > alpha ? x : 0`
+    case thresholdedRelu = 14
+    /// `x · sigmoid(alpha·x)`: Swish; SiLU when `alpha` is 1
+    case swish = 15
+    /// The error function
+    case erf = 16
+    /// `e^x`
+    case exp = 17
+    /// The natural logarithm
+    case log = 18
+    /// `√x`
+    case sqrt = 19
+    /// `|x|`
+    case abs = 20
+    /// `−x`
+    case negate = 21
+    /// `1/x`
+    case reciprocal = 22
+    /// Rounded towards −∞
+    case floor = 23
+    /// Rounded towards +∞
+    case ceil = 24
+    /// Rounded to the nearest integer, halves to even
+    case round = 25
+    /// −1, 0 or 1
+    case sign = 26
+}
+
+/// A unary function with its parameters.
+public struct Activation: Equatable, Sendable {
+    /// What is computed.
+    public let function: UnaryFunction
+    /// The function's first parameter; 0 where it has none.
+    public let alpha: Float
+    /// The function's second parameter; 0 where it has none.
+    public let beta: Float
+
+    /// An activation.
+    public init(_ function: UnaryFunction, alpha: Float = 0, beta: Float = 0) {
+        self.function = function
+        self.alpha = alpha
+        self.beta = beta
+    }
+
+    /// Leaves elements as they are.
+    public static let none = Activation(.identity)
+    /// `max(x, 0)`.
+    public static let relu = Activation(.relu)
+
+    /// Bounds on both sides: `min(upper, max(lower, x))`.
+    public static func clip(_ lower: Float, _ upper: Float) -> Activation {
+        Activation(.clip, alpha: lower, beta: upper)
+    }
+}
+
+/// A function of two elements with ONNX's broadcasting. Raw values are part of the format.
+public enum BinaryFunction: Int32, Sendable, CaseIterable {
+    case add = 1
+    case subtract = 2
+    case multiply = 3
+    case divide = 4
+    case power = 5
+    case minimum = 6
+    case maximum = 7
+    /// `x < 0 ? slope·x : x` where the second input holds the slopes: ONNX's PRelu
+    case parametricRelu = 8
+}
+
+/// What a reduction computes over its axes. Raw values are part of the format.
+public enum ReduceFunction: Int32, Sendable, CaseIterable {
+    case sum = 1
+    case mean = 2
+    case maximum = 3
+    case minimum = 4
+    case product = 5
+    /// `Σ|x|`
+    case l1 = 6
+    /// `√Σx²`
+    case l2 = 7
+    case sumSquare = 8
+    /// `log Σ exp(x)`, computed without overflow
+    case logSumExp = 9
+    /// `log Σ x`
+    case logSum = 10
+}
+
+/// What a padded element is. Raw values are part of the format.
+public enum PadMode: Int32, Sendable, CaseIterable {
+    /// The operation's `alpha`
+    case constant = 0
+    /// Mirrored at the edge, the edge itself not repeated
+    case reflect = 1
+    /// The nearest edge element
+    case edge = 2
+}

@@ -1,2 +1,0 @@
-/// The part `ModelImage`: see ARCHITECTURE.md.
-enum ModelImagePlaceholder {}
