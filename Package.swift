@@ -37,7 +37,8 @@ var targets: [Target] = [
     .target(name: "ModelImage", swiftSettings: strict),
     .target(name: "TensorKernels", swiftSettings: numeric),
     .target(name: "EdgeRuntime", dependencies: ["ModelImage", "TensorKernels"], swiftSettings: numeric),
-    .target(name: "Sketches", swiftSettings: strict),
+    // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.
+    .target(name: "Sketches", swiftSettings: strict, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "FleetModel", swiftSettings: strict),
     .target(name: "FleetCrypto", dependencies: ["COpenSSL", "FleetModel"], swiftSettings: strict),
     .target(name: "FleetWire", dependencies: ["FleetModel", "Sketches"], swiftSettings: strict),
