@@ -1,2 +1,0 @@
-/// The part `FrameSource`: see ARCHITECTURE.md.
-enum FrameSourcePlaceholder {}
