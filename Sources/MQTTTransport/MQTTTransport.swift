@@ -1,2 +1,0 @@
-/// The part `MQTTTransport`: see ARCHITECTURE.md.
-enum MQTTTransportPlaceholder {}
