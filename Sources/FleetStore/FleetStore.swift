@@ -1,2 +1,47 @@
-/// The part `FleetStore`: see ARCHITECTURE.md.
-enum FleetStorePlaceholder {}
+public import Foundation
+public import GRDB
+
+/// The controller's durable state: one SQLite file in WAL mode behind one connection pool.
+///
+/// Every writer goes through `database.write`, which is one transaction on the pool's single writer connection. With
+/// `synchronous = FULL` a transaction that returned has reached the disk: only then may a device be told so.
+public final class FleetStore: Sendable {
+    /// Bounds on the store.
+    public enum Limits {
+        /// Readers that may run at once beside the writer.
+        public static let readers = 5
+        /// How long a writer of another process (a backup, `sqlite3`) may keep the lock, in seconds.
+        public static let busySeconds: Double = 10
+    }
+
+    /// The database's file name in the data folder.
+    public static let fileName = "martlet.db"
+
+    /// Reads run side by side; writes run one after another.
+    public let database: DatabasePool
+
+    /// Opens the database in a folder, makes both if they are missing and brings the schema up to date.
+    public init(folder: URL) throws {
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            var configuration = GRDB.Configuration()
+            configuration.label = "martlet"
+            configuration.maximumReaderCount = Limits.readers
+            configuration.busyMode = .timeout(Limits.busySeconds)
+            configuration.prepareDatabase { database in
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                try database.execute(sql: "PRAGMA foreign_keys = ON")
+            }
+            database = try DatabasePool(
+                path: folder.appendingPathComponent(Self.fileName).path, configuration: configuration)
+            try Schema.migrator.migrate(database)
+        } catch {
+            throw StoreError(
+                .cannotOpen, "the database in \(folder.path) cannot be opened: \(error)",
+                hint: "check that the folder is writable, has free space and was made by this or an older version")
+        }
+    }
+
+    /// Closes all connections after the running transactions; use of the store after that throws.
+    public func close() throws { try database.close() }
+}

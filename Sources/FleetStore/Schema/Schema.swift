@@ -1,0 +1,17 @@
+import GRDB
+
+/// The schema as append-only migrations: one that has left this repository is never edited, only followed.
+///
+/// Conventions: tables and columns carry the words of ARCHITECTURE.md; times are INTEGER milliseconds since 1970;
+/// digests are 32-byte BLOBs; small lists and maps are JSON text; `model` + `number` is a version.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1: the whole loop") { database in
+            for sql in [fleet, models, releases, rollouts, telemetry, learning, operations, trust] {
+                try database.execute(sql: sql)
+            }
+        }
+        return migrator
+    }
+}
