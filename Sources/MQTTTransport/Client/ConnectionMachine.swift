@@ -1,6 +1,7 @@
 /// The life of one client's connection as a pure state machine: no socket, no clock, no randomness but its seed.
 ///
-/// `idle → waiting → opening → connected → (lost) → pausing → waiting …`, and from anywhere back to `idle`.
+/// `idle → waiting → opening → connected → (lost) → pausing → waiting …`; on request `connected → closing → leaving →
+/// idle`, and from anywhere else straight to `idle`.
 struct ConnectionMachine: Sendable {
     enum Phase: Equatable, Sendable {
         /// Told to stay away, or never told to connect.
@@ -10,8 +11,10 @@ struct ConnectionMachine: Sendable {
         /// TCP, TLS and CONNECT are under way.
         case opening
         case connected
-        /// Says goodbye once the outbox is empty or the deadline has come.
+        /// Sends what waits, until the outbox is empty or the deadline has come.
         case closing
+        /// The goodbye is on its way.
+        case leaving
         /// Waits out the backoff.
         case pausing
     }
@@ -59,6 +62,8 @@ struct ConnectionMachine: Sendable {
     private let fallsBack: Bool
     /// A broker accepted `protocolLevel` once: silence no longer means "wrong version".
     private var settled = false
+    /// `connect` came while the goodbye of the connection before was on its way.
+    private var returnsAfterLeaving = false
 
     init(version: MQTTProtocol, backoff: BackoffPolicy, seed: UInt64) {
         fallsBack = version == .v5WithFallback
@@ -74,6 +79,9 @@ struct ConnectionMachine: Sendable {
         case (.connect, .closing):
             phase = .connected
             return []
+        case (.connect, .leaving):
+            returnsAfterLeaving = true
+            return []
         case (.handshakeGranted, .waiting):
             phase = .opening
             return [.open(protocolLevel: protocolLevel)]
@@ -88,15 +96,15 @@ struct ConnectionMachine: Sendable {
             return [.leaveHandshake] + failedToOpen(reason: reason, cause: cause)
         case (.ended(let reason, _), .connected):
             return retry(reason: reason)
-        case (.ended, .closing):
-            phase = .idle
-            return [.reportDisconnected(reason: "closed by this client", retryMilliseconds: nil)]
+        case (.ended, .closing), (.ended, .leaving):
+            return left()
         case (.pauseOver, .pausing):
             phase = .waiting
             return [.enterHandshake]
         case (.disconnect(let now), _):
             return disconnect(now: now)
         case (.drained, .closing):
+            phase = .leaving
             return [.sendDisconnect]
         default:
             return []
@@ -124,8 +132,20 @@ struct ConnectionMachine: Sendable {
         return [.reportDisconnected(reason: reason, retryMilliseconds: delay), .pause(milliseconds: delay)]
     }
 
+    private mutating func left() -> [Action] {
+        guard returnsAfterLeaving else {
+            phase = .idle
+            return [Self.farewell]
+        }
+        returnsAfterLeaving = false
+        phase = .waiting
+        return [Self.farewell, .enterHandshake]
+    }
+
+    private static let farewell = Action.reportDisconnected(reason: "closed by this client", retryMilliseconds: nil)
+
     private mutating func disconnect(now: Bool) -> [Action] {
-        let report = Action.reportDisconnected(reason: "closed by this client", retryMilliseconds: nil)
+        let report = Self.farewell
         switch phase {
         case .idle:
             return []
@@ -138,11 +158,12 @@ struct ConnectionMachine: Sendable {
         case .pausing:
             phase = .idle
             return [.cancelPause, report]
-        case .connected:
-            phase = .closing
-            return now ? [.sendDisconnect] : [.startDraining]
-        case .closing:
-            return now ? [.sendDisconnect] : []
+        case .connected, .closing:
+            phase = now ? .leaving : .closing
+            return [now ? .sendDisconnect : .startDraining]
+        case .leaving:
+            returnsAfterLeaving = false
+            return []
         }
     }
 }
