@@ -29,11 +29,12 @@ public final class FleetStore: Sendable {
             configuration.maximumReaderCount = Limits.readers
             configuration.busyMode = .timeout(Limits.busySeconds)
             configuration.prepareDatabase { database in
-                try database.execute(sql: "PRAGMA synchronous = FULL")
                 try database.execute(sql: "PRAGMA foreign_keys = ON")
             }
             database = try DatabasePool(
                 path: folder.appendingPathComponent(Self.fileName).path, configuration: configuration)
+            // GRDB turns this down to NORMAL when it switches to WAL; a commit must survive a power cut.
+            try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Schema.migrator.migrate(database)
         } catch {
             throw StoreError(
