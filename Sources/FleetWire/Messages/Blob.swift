@@ -1,0 +1,115 @@
+public import FleetModel
+
+/// How a blob's bytes become the image.
+public enum BlobCodec: String, Hashable, Sendable, CaseIterable {
+    case raw
+    case zstd
+    /// Tensor-aware difference to `base`; see `docs/protocol.md`.
+    case deltaZstd = "delta-zstd"
+}
+
+/// `blob/{sha256}/m`, retained: how to pull a blob. The blob's digest is that of the image for `raw` and `zstd`.
+public struct BlobMap: Hashable, Sendable {
+    /// Bytes of all chunks together (encoded).
+    public var bytes: Int
+    public var chunkBytes: Int
+    public var pageChunks: Int
+    public var codec: BlobCodec
+    /// The image that results.
+    public var image: Digest
+    public var imageBytes: Int
+    /// The image that a delta starts from.
+    public var base: Digest?
+    /// SHA-256 of every chunk.
+    public var chunks: [Digest]
+
+    public init(
+        bytes: Int, chunkBytes: Int, pageChunks: Int, codec: BlobCodec, image: Digest, imageBytes: Int, base: Digest?,
+        chunks: [Digest]
+    ) {
+        self.bytes = bytes
+        self.chunkBytes = chunkBytes
+        self.pageChunks = pageChunks
+        self.codec = codec
+        self.image = image
+        self.imageBytes = imageBytes
+        self.base = base
+        self.chunks = chunks
+    }
+}
+
+/// `dev/{id}/up/need`: asks for re-seeding.
+public struct Need: Hashable, Sendable {
+    public var blob: Digest
+    /// Half-open ranges of missing chunk indices; empty asks for the map too.
+    public var missing: [Range<Int>]
+
+    public init(blob: Digest, missing: [Range<Int>]) {
+        self.blob = blob
+        self.missing = missing
+    }
+}
+
+extension BlobMap: WireMessage {
+    public static let byteLimit = WireLimits.mapBytes
+
+    private enum Key: UInt64, FieldKey {
+        case bytes = 1
+        case chunkBytes, pageChunks, codec, image, imageBytes, base, chunks
+        static let message: StaticString = "map"
+    }
+
+    public var cbor: CBOR {
+        .fields([
+            Key.bytes: .integer(bytes), .chunkBytes: .integer(chunkBytes), .pageChunks: .integer(pageChunks),
+            .codec: .text(codec.rawValue), .image: .digest(image), .imageBytes: .integer(imageBytes),
+            .base: base.map(CBOR.digest), .chunks: .array(chunks.map(CBOR.digest)),
+        ])
+    }
+
+    /// The number of chunks must fit the sizes, and a delta must name its base.
+    public init(cbor: CBOR) throws(WireError) {
+        let fields = try Fields<Key>(cbor)
+        self.init(
+            bytes: try fields.integer(.bytes, in: 1...WireLimits.blobBytes),
+            chunkBytes: try fields.integer(.chunkBytes, in: 1...WireLimits.chunkBytes),
+            pageChunks: try fields.integer(.pageChunks, in: 1...WireLimits.largestPage),
+            codec: try fields.choice(.codec), image: try fields.digest(.image),
+            imageBytes: try fields.integer(.imageBytes, in: 1...WireLimits.blobBytes),
+            base: try fields.optionalDigest(.base), chunks: try fields.digests(.chunks, limit: WireLimits.chunks))
+        guard chunks.count == (bytes - 1) / chunkBytes + 1 else {
+            throw WireError(.outOfRange, "map.chunks: \(chunks.count) chunks for \(bytes) bytes")
+        }
+        guard (codec == .deltaZstd) == (base != nil) else {
+            throw WireError(.outOfRange, "map.base: exactly a delta has a base")
+        }
+    }
+}
+
+extension Need: WireMessage {
+    public static let byteLimit = WireLimits.controlBytes
+
+    private enum Key: UInt64, FieldKey {
+        case blob = 1
+        case missing
+        static let message: StaticString = "need"
+    }
+
+    public var cbor: CBOR {
+        .fields([
+            Key.blob: .digest(blob),
+            .missing: .array(missing.map { .array([.integer($0.lowerBound), .integer($0.upperBound)]) }),
+        ])
+    }
+
+    public init(cbor: CBOR) throws(WireError) {
+        let fields = try Fields<Key>(cbor)
+        self.init(
+            blob: try fields.digest(.blob),
+            missing: try fields.list(.missing, limit: WireLimits.missingRanges) { item throws(WireError) in
+                let range = try item.asRange()
+                guard range.upperBound <= WireLimits.chunks else { throw WireError(.outOfRange, "\(range)") }
+                return Int(range.lowerBound)..<Int(range.upperBound)
+            })
+    }
+}

@@ -1,0 +1,74 @@
+public import FleetModel
+
+/// Topics and subscription filters under one prefix.
+public struct Topics: Hashable, Sendable {
+    /// The prefix of protocol version 1, with its slash.
+    public static let standardPrefix = "martlet/v1/"
+
+    /// What every topic starts with; ends with a slash unless empty.
+    public let prefix: String
+
+    /// Topics under `prefix`: several fleets may share a broker.
+    public init(prefix: String = Self.standardPrefix) {
+        self.prefix = prefix.isEmpty || prefix.hasSuffix("/") ? prefix : prefix + "/"
+    }
+
+    /// The full name of a topic.
+    public func text(_ topic: Topic) -> String { prefix + topic.path }
+
+    /// Reads a full topic name as a broker delivers it.
+    ///
+    /// - Throws: `WireError.Code.unknownTopic`.
+    public func parse(_ text: String) throws(WireError) -> Topic {
+        guard text.utf8.count <= WireLimits.topicBytes, text.hasPrefix(prefix),
+            let topic = Topic(path: text.dropFirst(prefix.count))
+        else { throw WireError(.unknownTopic, String(text.prefix(80))) }
+        return topic
+    }
+
+    // MARK: Filters of a device
+
+    /// Everything said to one device.
+    public func down(_ device: DeviceID) -> String { prefix + "dev/\(device)/dn/+" }
+    /// Roles and time.
+    public var trust: String { prefix + "trust/+" }
+    /// The chunks of one page.
+    public func page(_ blob: Digest, _ page: Int) -> String { prefix + "blob/\(blob)/c/\(page)/+" }
+
+    // MARK: Filters of the controller
+
+    /// Everything that devices say.
+    public var allUp: String { prefix + "dev/+/up/+" }
+    /// What the controller itself keeps retained for devices, for its audit after a reconnect.
+    public var allDesired: String { prefix + "dev/+/dn/desired" }
+    public var allReleases: String { prefix + "release/+" }
+    public var allBlobMaps: String { prefix + "blob/+/m" }
+    /// Every chunk of one blob. A slow reader loses messages past the broker's queue: for audits, not for pulling.
+    public func chunks(of blob: Digest) -> String { prefix + "blob/\(blob)/c/+/+" }
+}
+
+extension Topic {
+    /// The full name under the standard prefix.
+    public var text: String { Topics().text(self) }
+
+    /// Reads a full name under the standard prefix.
+    public init(parsing text: String) throws(WireError) { self = try Topics().parse(text) }
+
+    /// The device that a `dev/…` topic belongs to.
+    public var device: DeviceID? {
+        switch self {
+        case .presence(let device), .reported(let device), .need(let device), .report(let device), .sample(let device),
+            .response(let device), .desired(let device), .ack(let device), .command(let device):
+            device
+        case .roles, .time, .release, .blobMap, .chunk: nil
+        }
+    }
+
+    /// Whether the broker keeps the last message for later subscribers.
+    public var isRetained: Bool {
+        switch self {
+        case .presence, .reported, .desired, .roles, .time, .release, .blobMap, .chunk: true
+        case .need, .report, .sample, .response, .ack, .command: false
+        }
+    }
+}
