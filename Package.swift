@@ -107,7 +107,9 @@ if !deviceOnly {
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -127,6 +129,8 @@ if !deviceOnly {
     let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
     let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
     let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+    let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+    let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
     let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
     let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
     let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
@@ -150,7 +154,8 @@ if !deviceOnly {
             name: "FleetConsole",
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire", "Sketches", "RolloutCore",
-                "RetrainCore", hummingbird, hummingbirdTLS, mustache, logging, metrics, lifecycle, nioCore,
+                "RetrainCore", hummingbird, hummingbirdTLS, mustache, logging, metrics, lifecycle, nioCore, nioSSL,
+                httpTypes,
             ],
             resources: [.embedInCode("Resources")],
             swiftSettings: strict),
@@ -194,7 +199,7 @@ if !deviceOnly {
             name: "FleetConsoleTests",
             dependencies: [
                 "FleetConsole", "FleetController", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire", "Sketches",
-                hummingbird, hummingbirdTesting, grdb, logging,
+                hummingbird, hummingbirdTesting, httpTypes, nioCore, grdb, logging, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -207,7 +212,7 @@ if !deviceOnly {
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceHost",
                 "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource", httpClient,
-                nioCore, grdb, logging,
+                nioCore, grdb, logging, lifecycle,
             ],
             swiftSettings: strict),
     ]

@@ -1,0 +1,23 @@
+import GRDB
+
+/// What people and programs ask of the store: reads only, each one consistent snapshot.
+public struct FleetQueries: Sendable {
+    let database: DatabasePool
+}
+
+extension FleetStore {
+    /// Questions to the store.
+    public var queries: FleetQueries { FleetQueries(database: database) }
+}
+
+/// A page of a list with the place where the next one starts.
+public struct ListPage<Item: Sendable>: Sendable {
+    public var items: [Item]
+    /// Nil at the end.
+    public var next: String?
+
+    public init(items: [Item], next: String? = nil) {
+        self.items = items
+        self.next = next
+    }
+}
