@@ -1,23 +1,23 @@
-import FleetModel
+package import FleetModel
 
-/// The keys of one message: the raw value travels, the case's name stands in errors.
-protocol FieldKey: RawRepresentable<UInt64>, Sendable {
+/// The keys of one message (package-wide: a device's stored state is written with the same means): the raw value travels, the case's name stands in errors.
+package protocol FieldKey: RawRepresentable<UInt64>, Sendable {
     /// The message's name in errors.
     static var message: StaticString { get }
 }
 
 /// The entries of a message's map, read by key with the place of any error.
-struct Fields<Key: FieldKey> {
+package struct Fields<Key: FieldKey> {
     private let entries: [CBOR.Entry]
 
-    init(_ item: CBOR, _: Key.Type = Key.self) throws(WireError) {
+    package init(_ item: CBOR, _: Key.Type = Key.self) throws(WireError) {
         guard case .map(let entries) = item else { throw WireError(.wrongType, "\(Key.message): expected a map") }
         self.entries = entries
     }
 
     // MARK: Any value
 
-    func optional<Value>(
+    package func optional<Value>(
         _ key: Key, _ read: (CBOR) throws(WireError) -> Value
     ) throws(WireError) -> Value? {
         guard let item = entries.first(where: { $0.key == .unsigned(key.rawValue) })?.value else { return nil }
@@ -28,14 +28,14 @@ struct Fields<Key: FieldKey> {
         }
     }
 
-    func value<Value>(_ key: Key, _ read: (CBOR) throws(WireError) -> Value) throws(WireError) -> Value {
+    package func value<Value>(_ key: Key, _ read: (CBOR) throws(WireError) -> Value) throws(WireError) -> Value {
         guard let value = try optional(key, read) else {
             throw WireError(.missingField, "\(Key.message).\(key) (key \(key.rawValue))")
         }
         return value
     }
 
-    func list<Value>(
+    package func list<Value>(
         _ key: Key, limit: Int, of read: (CBOR) throws(WireError) -> Value
     ) throws(WireError) -> [Value] {
         try value(key) { item throws(WireError) in try item.asList(limit: limit, of: read) }
@@ -43,30 +43,30 @@ struct Fields<Key: FieldKey> {
 
     // MARK: The protocol's values
 
-    func bool(_ key: Key) throws(WireError) -> Bool { try value(key) { item throws(WireError) in try item.asBool() } }
+    package func bool(_ key: Key) throws(WireError) -> Bool { try value(key) { item throws(WireError) in try item.asBool() } }
 
-    func unsigned(_ key: Key) throws(WireError) -> UInt64 {
+    package func unsigned(_ key: Key) throws(WireError) -> UInt64 {
         try value(key) { item throws(WireError) in try item.asUnsigned() }
     }
 
-    func integer(_ key: Key, in range: ClosedRange<Int>) throws(WireError) -> Int {
+    package func integer(_ key: Key, in range: ClosedRange<Int>) throws(WireError) -> Int {
         try value(key) { item throws(WireError) in try item.asInteger(in: range) }
     }
 
-    func instant(_ key: Key) throws(WireError) -> Instant {
+    package func instant(_ key: Key) throws(WireError) -> Instant {
         try value(key) { item throws(WireError) in try item.asInstant() }
     }
 
-    func float(_ key: Key) throws(WireError) -> Float {
+    package func float(_ key: Key) throws(WireError) -> Float {
         try value(key) { item throws(WireError) in try item.asFloat() }
     }
 
-    func floats(_ key: Key, limit: Int) throws(WireError) -> [Float] {
+    package func floats(_ key: Key, limit: Int) throws(WireError) -> [Float] {
         try value(key) { item throws(WireError) in try item.asFloats(limit: limit) }
     }
 
     /// A share or probability, 0...1.
-    func share(_ key: Key) throws(WireError) -> Float {
+    package func share(_ key: Key) throws(WireError) -> Float {
         let share = try float(key)
         guard (0...1).contains(share) else {
             throw WireError(.outOfRange, "\(Key.message).\(key): \(share) is not in 0...1")
@@ -74,43 +74,43 @@ struct Fields<Key: FieldKey> {
         return share
     }
 
-    func text(_ key: Key, limit: Int = WireLimits.textBytes) throws(WireError) -> String {
+    package func text(_ key: Key, limit: Int = WireLimits.textBytes) throws(WireError) -> String {
         try value(key) { item throws(WireError) in try item.asText(limit: limit) }
     }
 
-    func texts(_ key: Key, limit: Int) throws(WireError) -> [String] {
+    package func texts(_ key: Key, limit: Int) throws(WireError) -> [String] {
         try list(key, limit: limit) { item throws(WireError) in try item.asText(limit: WireLimits.textBytes) }
     }
 
-    func name<Name: CheckedName>(_ key: Key) throws(WireError) -> Name {
+    package func name<Name: CheckedName>(_ key: Key) throws(WireError) -> Name {
         try value(key) { item throws(WireError) in try item.asName() }
     }
 
-    func digest(_ key: Key) throws(WireError) -> Digest {
+    package func digest(_ key: Key) throws(WireError) -> Digest {
         try value(key) { item throws(WireError) in try item.asDigest() }
     }
 
-    func digests(_ key: Key, limit: Int) throws(WireError) -> [Digest] {
+    package func digests(_ key: Key, limit: Int) throws(WireError) -> [Digest] {
         try list(key, limit: limit) { item throws(WireError) in try item.asDigest() }
     }
 
-    func optionalDigest(_ key: Key) throws(WireError) -> Digest? {
+    package func optionalDigest(_ key: Key) throws(WireError) -> Digest? {
         try optional(key) { item throws(WireError) in try item.asDigest() }
     }
 
-    func bytes(_ key: Key, limit: Int) throws(WireError) -> [UInt8] {
+    package func bytes(_ key: Key, limit: Int) throws(WireError) -> [UInt8] {
         try value(key) { item throws(WireError) in try item.asBytes(limit: limit) }
     }
 
-    func choice<Choice: RawRepresentable<String>>(_ key: Key) throws(WireError) -> Choice {
+    package func choice<Choice: RawRepresentable<String>>(_ key: Key) throws(WireError) -> Choice {
         try value(key) { item throws(WireError) in try item.asChoice() }
     }
 
-    func version(_ key: Key) throws(WireError) -> VersionID {
+    package func version(_ key: Key) throws(WireError) -> VersionID {
         try value(key) { item throws(WireError) in try item.asVersion() }
     }
 
-    func counts(_ key: Key, limit: Int) throws(WireError) -> [UInt64] {
+    package func counts(_ key: Key, limit: Int) throws(WireError) -> [UInt64] {
         try list(key, limit: limit) { item throws(WireError) in try item.asUnsigned() }
     }
 }

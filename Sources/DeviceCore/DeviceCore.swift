@@ -1,2 +1,0 @@
-/// The part `DeviceCore`: see ARCHITECTURE.md.
-enum DeviceCorePlaceholder {}

@@ -1,0 +1,188 @@
+public import FleetModel
+public import FleetWire
+
+/// Names one spooled message for ever: with the device's id, the key under which the controller stores it once.
+public struct SpoolKey: Hashable, Sendable {
+    public var stream: StreamKind
+    public var boot: String
+    public var sequence: UInt64
+
+    public init(stream: StreamKind, boot: String, sequence: UInt64) {
+        self.stream = stream
+        self.boot = boot
+        self.sequence = sequence
+    }
+}
+
+/// Bounds of what waits for the controller's acknowledgement.
+public struct SpoolLimits: Hashable, Sendable {
+    /// Reports: a day of them at the usual five minutes. When full, the open window grows instead.
+    public var reports = 288
+    /// Bytes of samples. When full, frames are not offered to the sampler.
+    public var sampleBytes = 16 << 20
+    /// Samples.
+    public var samples = 4096
+    /// Messages of a stream that are sent and not acknowledged.
+    public var inFlight = 32
+    /// Without acknowledgement for this long a message is sent again; twice as long after each time.
+    public var resendAfter = Interval.seconds(15)
+    /// The longest wait between two sends of a message.
+    public var resendCap = Interval.minutes(5)
+
+    public init() {}
+}
+
+/// What the shell must do for the spool.
+public enum SpoolAction: Hashable, Sendable {
+    /// Publish the stored message.
+    case send(SpoolKey)
+    /// The controller has committed these: delete them.
+    case delete([SpoolKey])
+}
+
+/// Accounts for spooled reports and samples: what waits, what is under way, what may be deleted. The messages
+/// themselves lie in the shell's store; a key enters the ledger only after its message is durable there.
+public struct SpoolLedger: Sendable {
+    private struct Entry: Sendable {
+        let key: SpoolKey
+        let bytes: Int
+        var sentAt: Instant?
+        var sends = 0
+    }
+
+    public let limits: SpoolLimits
+    /// Oldest first, per stream.
+    private var entries: [StreamKind: [Entry]] = [:]
+    private var bytes: [StreamKind: Int] = [:]
+    private var isConnected = false
+
+    /// - Parameter stored: what an earlier boot left, oldest first.
+    public init(stored: [(key: SpoolKey, bytes: Int)] = [], limits: SpoolLimits = SpoolLimits()) {
+        self.limits = limits
+        for item in stored { append(item.key, bytes: item.bytes) }
+    }
+
+    public func count(_ stream: StreamKind) -> Int { entries[stream]?.count ?? 0 }
+    public func bytes(_ stream: StreamKind) -> Int { bytes[stream] ?? 0 }
+
+    /// Whether a report may be closed and kept.
+    public var hasRoomForReport: Bool { count(.report) < limits.reports }
+
+    /// Whether a sample of this size may be kept.
+    public func hasRoomForSample(bytes cost: Int) -> Bool {
+        count(.sample) < limits.samples && bytes(.sample) + cost <= limits.sampleBytes
+    }
+
+    // MARK: Events
+
+    /// A message is durable.
+    public mutating func add(_ key: SpoolKey, bytes: Int, at now: Instant) -> [SpoolAction] {
+        append(key, bytes: bytes)
+        return fill(key.stream, at: now)
+    }
+
+    /// The connection is up: everything that was under way is under way no more.
+    public mutating func connected(at now: Instant) -> [SpoolAction] {
+        isConnected = true
+        for stream in StreamKind.allCases {
+            for index in entries[stream, default: []].indices {
+                entries[stream]?[index].sentAt = nil
+                entries[stream]?[index].sends = 0
+            }
+        }
+        return StreamKind.allCases.flatMap { fill($0, at: now) }
+    }
+
+    public mutating func disconnected() { isConnected = false }
+
+    /// The controller's transaction committed. Holes in what was sent are sent again at once.
+    public mutating func acknowledged(_ ack: Ack, at now: Instant) -> [SpoolAction] {
+        var actions: [SpoolAction] = []
+        for stream in ack.streams {
+            let deleted = settle(stream, boot: ack.boot)
+            if !deleted.isEmpty { actions.append(.delete(deleted)) }
+            actions += fill(stream.stream, at: now)
+        }
+        return actions
+    }
+
+    public mutating func tick(at now: Instant) -> [SpoolAction] {
+        guard isConnected else { return [] }
+        for stream in StreamKind.allCases {
+            for index in entries[stream, default: []].indices {
+                guard let entry = entries[stream]?[index], let due = resendAt(entry), now >= due else { continue }
+                entries[stream]?[index].sentAt = nil
+            }
+        }
+        return StreamKind.allCases.flatMap { fill($0, at: now) }
+    }
+
+    /// When `tick` is due.
+    public var wakeAt: Instant? {
+        guard isConnected else { return nil }
+        return entries.values.joined().compactMap(resendAt).min()
+    }
+
+    /// Makes room for a report that cannot wait (its release is being replaced): gives up the oldest one.
+    public mutating func dropOldestReport() -> SpoolKey? {
+        guard let oldest = entries[.report]?.first else { return nil }
+        remove(at: 0, of: .report)
+        return oldest.key
+    }
+
+    // MARK: Inside
+
+    private mutating func append(_ key: SpoolKey, bytes cost: Int) {
+        entries[key.stream, default: []].append(Entry(key: key, bytes: cost))
+        bytes[key.stream, default: 0] += cost
+    }
+
+    private mutating func remove(at index: Int, of stream: StreamKind) {
+        guard let entry = entries[stream]?.remove(at: index) else { return }
+        bytes[stream, default: 0] -= entry.bytes
+    }
+
+    /// Takes out what is committed and marks the holes as not sent.
+    private mutating func settle(_ ack: StreamAck, boot: String) -> [SpoolKey] {
+        var deleted: [SpoolKey] = []
+        var kept: [Entry] = []
+        for var entry in entries[ack.stream, default: []] {
+            let sequence = entry.key.sequence
+            guard entry.key.boot == boot, sequence <= ack.highest else {
+                kept.append(entry)
+                continue
+            }
+            if ack.holes.contains(where: { $0.contains(sequence) }) {
+                // A message that the controller keeps missing waits longer each time, like any other.
+                if entry.sends <= 1 { entry.sentAt = nil }
+                kept.append(entry)
+            } else {
+                bytes[ack.stream, default: 0] -= entry.bytes
+                deleted.append(entry.key)
+            }
+        }
+        entries[ack.stream] = kept
+        return deleted
+    }
+
+    /// Sends the oldest unsent messages as far as the window allows.
+    private mutating func fill(_ stream: StreamKind, at now: Instant) -> [SpoolAction] {
+        guard isConnected else { return [] }
+        var free = limits.inFlight - entries[stream, default: []].count { $0.sentAt != nil }
+        var actions: [SpoolAction] = []
+        for index in entries[stream, default: []].indices where free > 0 {
+            guard let entry = entries[stream]?[index], entry.sentAt == nil else { continue }
+            entries[stream]?[index].sentAt = now
+            entries[stream]?[index].sends += 1
+            actions.append(.send(entry.key))
+            free -= 1
+        }
+        return actions
+    }
+
+    private func resendAt(_ entry: Entry) -> Instant? {
+        guard let sentAt = entry.sentAt else { return nil }
+        let wait = limits.resendAfter.milliseconds << Int64(min(max(entry.sends - 1, 0), 16))
+        return sentAt.advanced(by: Interval(milliseconds: min(wait, limits.resendCap.milliseconds)))
+    }
+}
