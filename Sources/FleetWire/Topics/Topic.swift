@@ -82,7 +82,9 @@ public enum Topic: Hashable, Sendable {
 
     /// A decimal number in its one form: no sign, no leading zero, bounded.
     private static func number(_ text: Substring) -> Int? {
-        guard text.utf8.count <= 8, let value = Int(text), value <= WireLimits.topicNumber, "\(value)" == text else {
+        guard text.utf8.count <= 8, let value = Int(text), (0...WireLimits.topicNumber).contains(value),
+            "\(value)" == text
+        else {
             return nil
         }
         return value

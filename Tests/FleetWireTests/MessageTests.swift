@@ -1,0 +1,188 @@
+import FleetModel
+import FleetWire
+import Sketches
+import Testing
+
+@Suite struct MessageTests {
+    @Test("every message survives the way there and back, byte for byte")
+    func roundTrip() throws {
+        for sample in WireSamples.all {
+            #expect(try sample.isEqual(sample.encoded), "\(sample.rule)")
+            #expect(try sample.again(sample.encoded) == sample.encoded, "\(sample.rule)")
+        }
+    }
+
+    @Test("a key that this version does not know is ignored")
+    func unknownKeys() throws {
+        for sample in WireSamples.all {
+            let extended = try edit(sample.encoded) { $0.append(CBOR.Entry(key: .unsigned(9999), value: .text("new"))) }
+            #expect(try sample.again(extended) == sample.encoded, "\(sample.rule)")
+        }
+    }
+
+    @Test("a message without one of its mandatory keys is refused, and the error names the key")
+    func missingKeys() throws {
+        let optional = ["map": [UInt64(7)]]
+        for sample in WireSamples.all {
+            guard case .map(let entries) = try CBOR(decoding: sample.encoded) else { return }
+            for case .unsigned(let key) in entries.map(\.key) where optional[sample.rule]?.contains(key) != true {
+                let cut = try edit(sample.encoded) { $0.removeAll { $0.key == .unsigned(key) } }
+                let error = #expect(throws: WireError.self) { try sample.again(cut) }
+                #expect(error?.code == .missingField, "\(sample.rule) \(key)")
+                #expect(error?.context.contains("key \(key)") == true, "\(sample.rule) \(key)")
+            }
+        }
+    }
+
+    @Test("a value of another type is refused under every key")
+    func wrongTypes() throws {
+        for sample in WireSamples.all {
+            guard case .map(let entries) = try CBOR(decoding: sample.encoded) else { return }
+            for index in entries.indices {
+                let wrong = try edit(sample.encoded) { $0[index].value = .undefined }
+                let error = #expect(throws: WireError.self) { try sample.again(wrong) }
+                #expect(error?.code == .wrongType, "\(sample.rule) \(index)")
+            }
+            #expect(throws: WireError.self) { try sample.again([0x80]) }
+        }
+    }
+
+    @Test("a message past its kind's limit is refused before it is read")
+    func tooLarge() {
+        let error = #expect(throws: WireError.self) {
+            try SignedTime(decoding: [UInt8](repeating: 0, count: WireLimits.controlBytes + 1))
+        }
+        #expect(error?.code == .tooLarge)
+    }
+
+    @Test("the largest sample part and a report with every limit reached fit their messages")
+    func largest() throws {
+        var sample = WireSamples.sample
+        sample.values = [Float](repeating: 1, count: WireLimits.samplePartBytes / 4)
+        sample.scores = [Float](repeating: 1, count: WireLimits.classes)
+        #expect(try SampleMessage(decoding: sample.encoded()) == sample)
+        sample.values.append(0)
+        #expect(throws: WireError.self) { try SampleMessage(decoding: sample.encoded()) }
+        var map = WireSamples.map
+        map.bytes = WireLimits.blobBytes
+        map.chunks = [Digest](repeating: WireSamples.image, count: WireLimits.chunks)
+        #expect(try BlobMap(decoding: map.encoded()) == map)
+    }
+
+    @Test("counts beyond 53 bits are cut when written and refused when read")
+    func integers() throws {
+        var report = WireSamples.report
+        report.inferences = .max
+        #expect(try Report(decoding: report.encoded()).inferences == WireLimits.integer)
+        let bytes = try edit(report.encoded()) { $0[8].value = .unsigned(.max) }
+        #expect(throws: WireError.self) { try Report(decoding: bytes) }
+    }
+
+    /// Changes the entries of an encoded map.
+    private func edit(_ bytes: [UInt8], _ change: (inout [CBOR.Entry]) -> Void) throws -> [UInt8] {
+        guard case .map(var entries) = try CBOR(decoding: bytes) else { return bytes }
+        change(&entries)
+        return CBOR.map(entries).encoded()
+    }
+}
+
+/// What single messages refuse beyond their types.
+@Suite struct MessageRuleTests {
+    private func expectRefused(_ message: some WireMessage, _ comment: Comment? = nil) {
+        func decode<Message: WireMessage>(_ message: Message) throws { _ = try Message(decoding: message.encoded()) }
+        #expect(throws: WireError.self, comment) { try decode(message) }
+    }
+
+    @Test("a sample needs a probability above 0 and a part below the count")
+    func samples() {
+        var sample = WireSamples.sample
+        for probability: Float in [0, -0.5, 1.5, .nan] {
+            sample.probability = probability
+            expectRefused(sample, "\(probability)")
+        }
+        sample = WireSamples.sample
+        sample.part = 1
+        expectRefused(sample)
+    }
+
+    @Test("a blob map whose chunks do not fit its size, or a delta without a base, is refused")
+    func maps() {
+        var map = WireSamples.map
+        map.chunks.append(WireSamples.image)
+        expectRefused(map)
+        map = WireSamples.map
+        map.base = WireSamples.image
+        expectRefused(map)
+        map = WireSamples.delta
+        map.base = nil
+        expectRefused(map)
+        map = WireSamples.map
+        map.chunkBytes = WireLimits.chunkBytes * 2
+        map.chunks.removeLast()
+        expectRefused(map)
+    }
+
+    @Test("roles whose threshold cannot be reached by distinct keys are refused")
+    func roles() {
+        var roles = WireSamples.roles
+        roles.releaseKeys[1].publicKey = roles.releaseKeys[0].publicKey
+        expectRefused(roles)
+        roles = WireSamples.roles
+        roles.threshold = 0
+        expectRefused(roles)
+    }
+
+    @Test("holes lie at or below the highest sequence and are not empty")
+    func acks() {
+        var ack = WireSamples.ack
+        ack.streams[1].holes = [0..<1]
+        expectRefused(ack)
+        ack.streams[1].holes = [0..<0]
+        expectRefused(ack)
+    }
+
+    @Test("a manifest of another format, with a slot twice or without parts is refused")
+    func manifests() {
+        var manifest = WireSamples.manifest
+        manifest.format = 2
+        expectRefused(manifest)
+        manifest = WireSamples.manifest
+        manifest.parts.append(manifest.parts[0])
+        expectRefused(manifest)
+        manifest.parts = []
+        expectRefused(manifest)
+    }
+
+    @Test("a part that does not hold together is refused")
+    func parts() {
+        let changes: [(inout ReleasePart) -> Void] = [
+            { $0.normalisation.scale[0] = 0 }, { $0.normalisation.offset.append(0) },
+            { $0.normalisation.offset[0] = .nan }, { $0.baseline.features[0].channel = 2 },
+            { $0.baseline.features[0].edges[1] = 9 }, { $0.baseline.features[0].edges.append(9) },
+            { $0.baseline.features[0].driftThreshold = 0 }, { $0.baseline.predictions.counts.append(1) },
+            { $0.golden.inputs[0].append(1) }, { $0.golden.outputs = [] }, { $0.golden.tolerance = .nan },
+            { $0.input.width = 3 }, { $0.input.steps = 1 << 40 }, { $0.thresholds.promisedAccuracy = 1.01 },
+        ]
+        for (index, change) in changes.enumerated() {
+            var manifest = WireSamples.manifest
+            change(&manifest.parts[0])
+            expectRefused(manifest, "change \(index)")
+        }
+    }
+
+    @Test("moments and latencies that no values have are refused")
+    func sketches() {
+        var report = WireSamples.report
+        report.margin.squares = -1
+        expectRefused(report)
+        report.margin.squares = .infinity
+        expectRefused(report)
+    }
+
+    @Test("minutes of a window stay within the day")
+    func windows() {
+        var desired = WireSamples.desired
+        desired.slots[0].activation = .window(startMinute: 0, endMinute: 1440)
+        expectRefused(desired)
+    }
+}
