@@ -61,6 +61,8 @@ struct SlotWorld {
     /// Stores that fail, counted from 0.
     var failingStores: Set<Int> = []
     var stores = 0
+    /// The model ends the process.
+    var diesWhileProving = false
     var hasPower = true
     var actionsDone = 0
     var catalogue: [Digest: HeldRelease] = [:]
@@ -111,6 +113,9 @@ struct SlotWorld {
             images.insert(image.digest)
             events += [.fetched(image: image.digest, share: 1), .fetchFinished(image: image.digest)]
         case .verifyImage(let image): events.append(.verified(image: image.digest))
+        case .prove where diesWhileProving:
+            hasPower = false
+            return false
         case .prove(let held): events.append(.proved(release: held.release, proof))
         case .serve(let held): serving = held
         case .discardUnneeded: images = images.intersection(machine.state.neededImages)

@@ -4,11 +4,11 @@ public import FleetModel
 extension UpdateMachine {
     // MARK: Starting
 
-    /// Power is back, in whatever phase it went.
+    /// Power is back, in whatever phase it went. The champion serves before anything else is tried.
     mutating func start(intact: Set<Digest>, at now: Instant) -> [UpdateAction] {
-        var actions = mendChampion(intact: intact, at: now)
+        let mending = mendChampion(intact: intact, at: now)
+        var actions = [.serve(state.champion)] + mending
         guard state.phase != .probation else { return actions + startOnProbation(intact: intact, at: now) }
-        actions.append(.serve(state.champion))
         guard !state.phase.isFinal, state.phase != .idle else {
             return actions + [.discardUnneeded, .report]
         }
@@ -99,7 +99,7 @@ extension UpdateMachine {
 
     private mutating func retryAfterStoreFailure(at now: Instant) -> [UpdateAction] {
         switch state.phase {
-        case .idle, .committed, .failed, .rolledBack: desire(wish, at: now)
+        case .idle, .committed, .failed, .rolledBack: wish.map { desire($0, at: now) } ?? []
         case .staged, .proving: state.candidate.map { prove($0) } ?? []
         case .waiting: activateIfDue(at: now)
         case .probation: judgeProbation(at: now)

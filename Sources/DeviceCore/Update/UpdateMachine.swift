@@ -15,12 +15,16 @@ public struct UpdateMachine: Sendable {
     /// What the candidate showed since its probation began, or since the last start.
     var probation = ProbationRecord()
     /// The controller's last wish in this start of the agent: asked again after a failed store.
-    var wish: InstallTarget?
+    var wish: InstallTarget??
     /// The state before the event at hand: what the disk holds if storing fails.
     private var durable: SlotState
     /// Storing failed; the machine tries again then.
     var storeAgainAt: Instant?
     private var storeFailures = 0
+    /// The images that were intact at a start whose outcome is being stored.
+    private var storingStart: Set<Digest>?
+    /// The same of a start that could not be stored: until it is, the champion serves and nothing else happens.
+    private var unfinishedStart: Set<Digest>?
 
     /// Continues from a stored state; the first event must be `started`.
     public init(state: SlotState = SlotState(), limits: UpdateLimits = UpdateLimits()) {
@@ -32,9 +36,11 @@ public struct UpdateMachine: Sendable {
     /// Takes one event and says what to do. Never traps, whatever the order of events.
     public mutating func handle(_ event: UpdateEvent, at now: Instant) -> [UpdateAction] {
         let before = state
-        var actions = respond(to: event, at: now)
+        if !event.isStoreFailure { storingStart = nil }
+        var actions = unfinishedStart.map { startAgain($0, event, at: now) } ?? respond(to: event, at: now)
         if actions.stores {
             actions.keepFirstStore()
+            if case .started(let intact) = event { storingStart = intact }
             state.stores += 1
             if state.stores > limits.stores, !state.phase.isFinal { actions = breakLoop(at: now) }
             durable = before
@@ -96,8 +102,21 @@ public struct UpdateMachine: Sendable {
         state = durable
         state.detail = clipped("could not store: \(detail)")
         storeFailures += 1
+        unfinishedStart = storingStart
+        storingStart = nil
         storeAgainAt = now.advanced(by: limits.pause(afterAttempt: storeFailures))
         return [.stopFetching, .report]
+    }
+
+    private mutating func startAgain(_ intact: Set<Digest>, _ event: UpdateEvent, at now: Instant) -> [UpdateAction] {
+        if case .desired(let target) = event { wish = target }
+        if case .storeFailed(let detail) = event { return storeFailed(detail, at: now) }
+        if let storeAgainAt, now < storeAgainAt { return [] }
+        unfinishedStart = nil
+        storeAgainAt = nil
+        storingStart = intact
+        let actions = start(intact: intact, at: now)
+        return actions + (wish.map { desire($0, at: now) } ?? [])
     }
 
     /// The state was stored too often in one installation: whatever goes in circles ends here.
@@ -120,6 +139,10 @@ extension [UpdateAction] {
         guard let first = firstIndex(where: \.isStore) else { return }
         self = self[...first] + self[(first + 1)...].filter { !$0.isStore }
     }
+}
+
+extension UpdateEvent {
+    var isStoreFailure: Bool { if case .storeFailed = self { true } else { false } }
 }
 
 extension UpdateAction {
