@@ -1,0 +1,152 @@
+import ModelImage
+import ONNXFormat
+
+/// Turns an ONNX model into a graph of the compiler's operations with known shapes.
+///
+/// Every node that cannot be imported is remembered, not only the first: what depends on it is left out, and the import
+/// goes on. Nothing else of the compiler sees ONNX.
+struct Importer {
+    private let model: ONNXModel
+    private var builder: GraphBuilder
+    private var binding: DimensionBinding
+    /// What the names of the model stand for; `nil` for results of nodes that could not be imported.
+    private var scope: [String: ValueID?] = [:]
+    private var unsupported: [UnsupportedNode] = []
+
+    /// The graph of `model`.
+    ///
+    /// - Throws: ``CompileError``; ``CompileError/unsupported(_:)`` lists all nodes that the runtime cannot run.
+    static func graph(of model: ONNXModel, options: CompileOptions) throws(CompileError) -> Graph {
+        var importer = try Importer(model, options)
+        return try importer.run()
+    }
+
+    private init(_ model: ONNXModel, _ options: CompileOptions) throws(CompileError) {
+        self.model = model
+        builder = GraphBuilder(foldingBudget: options.maximumFoldedBytes)
+        binding = try DimensionBinding(options)
+    }
+
+    private mutating func run() throws(CompileError) -> Graph {
+        let standard = Int(model.operatorSetVersion() ?? 0)
+        guard ModelCompiler.operatorSets.contains(standard) else { throw .operatorSet(version: standard) }
+        guard model.graph.sparseInitializers.isEmpty else {
+            throw .invalidModel("sparse initializers are not supported; write the model with dense ones")
+        }
+        try importInitializers()
+        try importInputs()
+        for node in model.graph.nodes { try importNode(node) }
+        guard unsupported.isEmpty else { throw .unsupported(unsupported) }
+        try importOutputs()
+        return builder.graph
+    }
+
+    // MARK: - Values
+
+    private mutating func define(_ name: String, _ value: ValueID?) throws(CompileError) {
+        guard scope.updateValue(value, forKey: name) == nil else {
+            throw .invalidModel("the value \"\(name)\" is given twice")
+        }
+    }
+
+    private mutating func importInitializers() throws(CompileError) {
+        for tensor in model.graph.initializers {
+            var value: ValueID?
+            do throws(Refusal) {
+                value = builder.graph.addConstant(try Constant(tensor), name: tensor.name)
+            } catch {
+                switch error {
+                case .unsupported(let reason, let help):
+                    unsupported.append(
+                        UnsupportedNode(
+                            name: tensor.name, operatorType: "initializer", version: 0, reason: reason, help: help))
+                case .invalid(let reason): throw .invalidModel("initializer \"\(tensor.name)\": \(reason)")
+                }
+            }
+            try define(tensor.name, value)
+        }
+    }
+
+    /// Inputs that an initializer gives a default (IR version 3) are constants, not inputs.
+    private mutating func importInputs() throws(CompileError) {
+        for input in model.graph.inputs where scope[input.name] == nil {
+            let shape = try binding.shape(of: input)
+            guard case .tensor(let type, _) = input.type,
+                let elementType = UInt8(exactly: type.rawValue).flatMap(ElementType.init(rawValue:)),
+                Shape(shape) != nil
+            else {
+                throw .invalidModel("input \"\(input.name)\" has a type or shape \(shape) that no image can hold")
+            }
+            let id = builder.graph.addValue(
+                GraphValue(name: input.name, elementType: elementType, shape: shape, constant: nil))
+            builder.graph.inputs.append(id)
+            try define(input.name, id)
+        }
+        try binding.checkAllUsed()
+    }
+
+    private mutating func importOutputs() throws(CompileError) {
+        for output in model.graph.outputs {
+            guard case let id?? = scope[output.name] else {
+                throw .invalidModel("the output \"\(output.name)\" is given by no node")
+            }
+            builder.graph.outputs.append(Graph.Output(name: output.name, value: id))
+        }
+        guard !builder.graph.outputs.isEmpty else { throw .invalidModel("it has no outputs") }
+    }
+
+    // MARK: - Nodes
+
+    private mutating func importNode(_ node: ONNXNode) throws(CompileError) {
+        let version = Int(model.operatorSetVersion(domain: node.domain) ?? 0)
+        var inputs: [ValueID?] = []
+        var isReachable = true
+        for name in node.inputs {
+            guard !name.isEmpty else {
+                inputs.append(nil)
+                continue
+            }
+            guard let value = scope[name] else {
+                throw .invalidModel("node \"\(node.name)\" (\(node.operatorType)) reads \"\(name)\" before it is given")
+            }
+            inputs.append(value)
+            isReachable = isReachable && value != nil
+        }
+        let imported = ImportedNode(node, version: version, inputs: inputs)
+        let outputs = try lower(imported, isReachable: isReachable)
+        for (index, name) in node.outputs.enumerated() where !name.isEmpty {
+            try define(name, index < outputs.count ? outputs[index] : nil)
+        }
+    }
+
+    /// The values of a node's outputs; none when it, or something before it, cannot be imported.
+    private mutating func lower(_ imported: ImportedNode, isReachable: Bool) throws(CompileError) -> [ValueID] {
+        let node = imported.node
+        guard let rule = OperatorTable.rule(node.operatorType, domain: node.domain), imported.version >= rule.since
+        else {
+            refuse(imported, "the compiler does not know this operator", OperatorTable.help(node))
+            return []
+        }
+        guard isReachable else { return [] }
+        builder.source = imported.name
+        do throws(Refusal) {
+            return try rule.lower(&builder, imported)
+        } catch {
+            switch error {
+            case .unsupported(let reason, let help): refuse(imported, reason, help)
+            case .invalid(let reason):
+                throw .invalidModel("node \"\(imported.name)\" (\(node.operatorType)): \(reason)")
+            }
+            return []
+        }
+    }
+
+    private mutating func refuse(_ imported: ImportedNode, _ reason: String, _ help: String) {
+        let domain = imported.node.domain
+        let prefix = domain.isEmpty || domain == "ai.onnx" ? "" : domain + "."
+        unsupported.append(
+            UnsupportedNode(
+                name: imported.name, operatorType: prefix + imported.node.operatorType, version: imported.version,
+                reason: reason, help: help))
+    }
+}

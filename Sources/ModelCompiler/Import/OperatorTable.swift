@@ -1,0 +1,56 @@
+import ONNXFormat
+
+/// How the nodes of one operator become operations of the graph.
+struct OperatorRule: Sendable {
+    /// The first version of the operator set that has the operator, at least the compiler's oldest.
+    let since: Int
+    /// Appends operations and returns the values of the node's outputs; fewer when trailing outputs are not wanted.
+    let lower: @Sendable (inout GraphBuilder, ImportedNode) throws(Refusal) -> [ValueID]
+
+    init(
+        since: Int = 1,
+        _ lower: @escaping @Sendable (inout GraphBuilder, ImportedNode) throws(Refusal) -> [ValueID]
+    ) {
+        self.since = since
+        self.lower = lower
+    }
+}
+
+/// Every operator that the compiler knows, by domain and name.
+///
+/// Each file `Import/Operators/*.swift` adds a family. Domains: "" is ONNX itself.
+enum OperatorTable {
+    static let families: [String: [[String: OperatorRule]]] = [
+        "": [
+            ActivationOperators.rules, ArithmeticOperators.rules, ConstantOperators.rules, ConvolutionOperators.rules,
+            LinearOperators.rules, LogicOperators.rules, NormalizationOperators.rules, PoolingOperators.rules,
+            ReductionOperators.rules, ShapeOperators.rules, SliceOperators.rules,
+        ]
+    ]
+
+    private static let rules: [String: [String: OperatorRule]] = families.mapValues { families in
+        families.reduce(into: [:]) { $0.merge($1) { first, _ in first } }
+    }
+
+    /// The rule for an operator, or `nil` when the compiler does not know it.
+    static func rule(_ operatorType: String, domain: String) -> OperatorRule? {
+        rules[domain == "ai.onnx" ? "" : domain]?[operatorType]
+    }
+
+    /// What would help with an operator that the compiler does not know.
+    static func help(_ node: ONNXNode) -> String {
+        switch (node.domain, node.operatorType) {
+        case ("", "If"), ("", "Loop"), ("", "Scan"):
+            "export the model without control flow, or with constant conditions"
+        case ("", "LSTM"), ("", "GRU"), ("", "RNN"):
+            "recurrent layers are not supported yet; use one-dimensional convolutions"
+        case ("", "QuantizeLinear"), ("", "DequantizeLinear"), ("", "QLinearConv"), ("", "ConvInteger"),
+            ("", "MatMulInteger"), ("", "QLinearMatMul"), ("", "DynamicQuantizeLinear"):
+            "compile the float model"
+        case ("", "Resize"), ("", "Upsample"), ("", "ConvTranspose"):
+            "use strided convolutions and pooling"
+        case ("", _): "replace it by supported operators (docs/operators.md), or remove it from the model"
+        default: "export the model with the operators of the standard domain"
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import ModelImage
+
+/// Elementwise arithmetic of two or more operands.
+enum ArithmeticOperators {
+    static let rules: [String: OperatorRule] = [
+        "Add": binary(.add), "Sub": binary(.subtract), "Mul": binary(.multiply), "Div": binary(.divide),
+        "Pow": OperatorRule(power), "Sum": fold(.add), "Max": fold(.maximum), "Min": fold(.minimum),
+        "Mean": OperatorRule { builder, node throws(Refusal) in
+            let sum = try combine(.add, &builder, node)
+            let share = try builder.scalar(1 / Float(node.inputs.count))
+            return [try builder.emit(.binary(.multiply), .none, [sum, share])]
+        },
+    ]
+
+    private static func binary(_ function: BinaryFunction) -> OperatorRule {
+        OperatorRule { builder, node throws(Refusal) in
+            let right = try alignedRight(&builder, node)
+            return [try builder.emit(.binary(function), .none, [node.input(0), right])]
+        }
+    }
+
+    private static func fold(_ function: BinaryFunction) -> OperatorRule {
+        OperatorRule { builder, node throws(Refusal) in [try combine(function, &builder, node)] }
+    }
+
+    private static func combine(
+        _ function: BinaryFunction, _ builder: inout GraphBuilder, _ node: ImportedNode
+    ) throws(Refusal) -> ValueID {
+        var result = try node.input(0)
+        for index in node.inputs.indices.dropFirst() {
+            result = try builder.emit(.binary(function), .none, [result, node.input(index)])
+        }
+        return result
+    }
+
+    /// From version 12 the exponent may have another type than the base.
+    private static func power(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
+        var exponent = try alignedRight(&builder, node)
+        let base = try node.input(0)
+        if builder.elementType(base) != builder.elementType(exponent) {
+            guard let known = builder.constant(exponent) else { throw .mustBeConstant("the exponent") }
+            exponent = try builder.constant(ConstantCast.cast(known, to: builder.elementType(base)))
+        }
+        if let values = builder.constant(exponent)?.floats, let first = values.first,
+            values.allSatisfy({ $0 == first }), builder.constant(exponent)?.count == 1
+        {
+            if first == 2 { return [try builder.emit(.binary(.multiply), .none, [base, base])] }
+            if first == 0.5 { return [try builder.emit(Activation(.sqrt), base)] }
+        }
+        return [try builder.emit(.binary(.power), .none, [base, exponent])]
+    }
+
+    /// The second operand, with the broadcasting of operator set 6 made explicit.
+    ///
+    /// Until version 6 an operand broadcasts only if the attribute `broadcast` says so; its axes then match those of
+    /// the first operand from the attribute `axis` on, or the last ones.
+    static func alignedRight(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> ValueID {
+        let right = try node.input(1)
+        guard node.version < 7 else { return right }
+        let target = builder.shape(try node.input(0))
+        let shape = builder.shape(right)
+        guard try node.flag("broadcast") else {
+            guard shape == target else { throw .invalid("\(target) and \(shape) differ without broadcast") }
+            return right
+        }
+        guard let axis = try node.int("axis") else { return right }
+        guard axis >= 0, axis + shape.count <= target.count else {
+            throw .invalid("axis \(axis) does not place \(shape) in \(target)")
+        }
+        let trailing = [Int](repeating: 1, count: target.count - axis - shape.count)
+        return try builder.reshape(right, to: shape + trailing)
+    }
+}

@@ -1,0 +1,166 @@
+import ModelImage
+import ONNXFormat
+
+/// Operators whose result is known when the model is compiled.
+enum ConstantOperators {
+    static let rules: [String: OperatorRule] = [
+        "Constant": OperatorRule { builder, node throws(Refusal) in [try builder.constant(constant(node))] },
+        "ConstantOfShape": OperatorRule(since: 9, constantOfShape),
+        "Shape": OperatorRule { builder, node throws(Refusal) in
+            let shape = builder.shape(try node.input(0))
+            let bounds = (try node.int("start", default: 0), try node.int("end", default: shape.count))
+            let start = min(max(bounds.0 < 0 ? bounds.0 + shape.count : bounds.0, 0), shape.count)
+            let end = min(max(bounds.1 < 0 ? bounds.1 + shape.count : bounds.1, start), shape.count)
+            return [
+                try builder.constant(
+                    Constant(integers: shape[start..<end].map { Int64($0) }, shape: [end - start]))
+            ]
+        },
+        "Size": OperatorRule { builder, node throws(Refusal) in
+            let count = builder.shape(try node.input(0)).reduce(1, *)
+            return [try builder.constant(Constant(integers: [Int64(count)], shape: []))]
+        },
+        "Cast": OperatorRule { builder, node throws(Refusal) in
+            let number = try node.int("to", default: 0)
+            return [try cast(try node.input(0), to: try elementType(number), &builder)]
+        },
+        "CastLike": OperatorRule(since: 15) { builder, node throws(Refusal) in
+            let type = builder.elementType(try node.input(1))
+            return [try cast(try node.input(0), to: type, &builder)]
+        },
+        "Range": OperatorRule(since: 11, range),
+        "Expand": OperatorRule(since: 8, expand),
+        "Tile": OperatorRule(tile),
+    ]
+
+    static func elementType(_ number: Int) throws(Refusal) -> ElementType {
+        guard let type = UInt8(exactly: number).flatMap(ElementType.init(rawValue:)) else {
+            throw .unsupported("element type \(number)", help: "use float32, or integers in constants")
+        }
+        return type
+    }
+
+    // MARK: - Constant
+
+    private static func constant(_ node: ImportedNode) throws(Refusal) -> Constant {
+        for attribute in node.node.attributes {
+            switch (attribute.name, attribute.value) {
+            case ("value", .tensor(let tensor)): return try Constant(tensor)
+            case ("value_float", .float(let value)): return Constant(floats: [value], shape: [])
+            case ("value_floats", .floats(let values)): return Constant(floats: values, shape: [values.count])
+            case ("value_int", .int(let value)): return Constant(integers: [value], shape: [])
+            case ("value_ints", .ints(let values)): return Constant(integers: values, shape: [values.count])
+            default: continue
+            }
+        }
+        throw .unsupported("it holds no tensor, float or integer", help: "use a dense numeric constant")
+    }
+
+    private static func constantOfShape(
+        _ builder: inout GraphBuilder, _ node: ImportedNode
+    ) throws(Refusal) -> [ValueID] {
+        guard let shape = try SliceOperators.integers(builder, node, 0, "the shape") else {
+            throw .invalid("input 0 is missing")
+        }
+        var value = Constant(floats: [0], shape: [1])
+        if case .tensor(let tensor) = node.node.attribute("value") { value = try Constant(tensor) }
+        guard value.count == 1, shape.allSatisfy({ $0 >= 0 }) else { throw .invalid("shape \(shape)") }
+        return [try repeated(value, shape: shape, &builder)]
+    }
+
+    /// `value`, which broadcasts to `shape`, as a constant of that shape.
+    private static func repeated(
+        _ value: Constant, shape: [Int], _ builder: inout GraphBuilder
+    ) throws(Refusal) -> ValueID {
+        guard Extents.isModest(shape) else {
+            throw .unsupported("shape \(shape) exceeds ImageLimits.elements", help: "use smaller tensors")
+        }
+        try builder.reserve(shape.reduce(1, *) * value.elementType.size)
+        return try builder.constant(
+            value.gathered(Extents.broadcastPositions(of: value.shape, to: shape), shape: shape))
+    }
+
+    // MARK: - Conversions and repetitions
+
+    private static func cast(
+        _ x: ValueID, to type: ElementType, _ builder: inout GraphBuilder
+    ) throws(Refusal) -> ValueID {
+        guard builder.elementType(x) != type else { return x }
+        guard let known = builder.constant(x) else {
+            throw .unsupported(
+                "\(builder.elementType(x)) is cast to \(type) at run time",
+                help: "compute with float32 throughout, or cast in the application")
+        }
+        return try builder.constant(ConstantCast.cast(known, to: type))
+    }
+
+    private static func range(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
+        var operands: [Constant] = []
+        for index in 0..<3 {
+            guard let known = builder.constant(try node.input(index)), known.count == 1 else {
+                throw .mustBeConstant("a bound")
+            }
+            operands.append(known)
+        }
+        let numbers = operands.map { $0.floats.map { Double($0[0]) } ?? Double($0.integers?[0] ?? 0) }
+        let count = ((numbers[1] - numbers[0]) / numbers[2]).rounded(.up)
+        guard numbers[2] != 0, count.isFinite, count <= Double(ImageLimits.elements) else {
+            throw .invalid("a range of \(numbers)")
+        }
+        let steps = 0..<max(0, Int(count))
+        try builder.reserve(steps.count * operands[0].elementType.size)
+        if let first = operands[0].integers?[0], let step = operands[2].integers?[0] {
+            let values = steps.map { first &+ Int64($0) &* step }
+            return [
+                try builder.constant(
+                    Constant(integers: values, shape: [steps.count], elementType: operands[0].elementType))
+            ]
+        }
+        let values = steps.map { Float(numbers[0] + Double($0) * numbers[2]) }
+        return [try builder.constant(Constant(floats: values, shape: [steps.count]))]
+    }
+
+    private static func expand(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
+        let x = try node.input(0)
+        guard let target = try SliceOperators.integers(builder, node, 1, "the shape"),
+            target.allSatisfy({ $0 >= 0 }), let shape = Extents.broadcast(builder.shape(x), target)
+        else { throw .invalid("\(builder.shape(x)) does not expand") }
+        if let known = builder.constant(x) { return [try repeated(known, shape: shape, &builder)] }
+        let count = shape.reduce(1, *)
+        guard count != builder.shape(x).reduce(1, *) else { return [try builder.reshape(x, to: shape)] }
+        let ones = try repeated(Constant(floats: [1], shape: []), shape: shape, &builder)
+        return [try builder.emit(.binary(.multiply), .none, [x, ones])]
+    }
+
+    /// Joins copies along each axis that is repeated.
+    private static func tile(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
+        var x = try node.input(0)
+        guard let repeats = try SliceOperators.integers(builder, node, 1, "the repetitions"),
+            repeats.count == builder.shape(x).count, repeats.allSatisfy({ $0 >= 1 })
+        else { throw .invalid("repetitions do not fit \(builder.shape(x))") }
+        for (axis, count) in repeats.enumerated() where count > 1 {
+            guard count <= ImageLimits.operands else {
+                throw .unsupported("\(count) copies", help: "repeat at most \(ImageLimits.operands) times")
+            }
+            x = try builder.emit(.concat(axis: axis), .none, [ValueID?](repeating: x, count: count))
+        }
+        return [x]
+    }
+}
+
+extension Constant {
+    /// The elements of an ONNX tensor.
+    init(_ tensor: ONNXTensor) throws(Refusal) {
+        let type = try ConstantOperators.elementType(Int(tensor.elementType.rawValue))
+        guard Extents.isModest(tensor.dims) else {
+            throw .unsupported("a tensor of shape \(tensor.dims)", help: "use smaller tensors")
+        }
+        do throws(ONNXError) {
+            let elements: Elements =
+                ConstantCast.isFloating(type) ? .floats(try tensor.floats()) : .integers(try tensor.integers())
+            self.init(elementType: type, shape: tensor.dims, elements: elements)
+        } catch {
+            throw .invalid(error.context)
+        }
+    }
+}

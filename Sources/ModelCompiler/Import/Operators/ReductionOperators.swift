@@ -1,0 +1,57 @@
+import ModelImage
+
+/// Reductions over axes.
+enum ReductionOperators {
+    static let rules: [String: OperatorRule] = [
+        "ReduceSum": reduce(.sum, axesAreInputSince: 13), "ReduceMean": reduce(.mean), "ReduceMax": reduce(.maximum),
+        "ReduceMin": reduce(.minimum), "ReduceProd": reduce(.product), "ReduceL1": reduce(.l1),
+        "ReduceL2": reduce(.l2), "ReduceSumSquare": reduce(.sumSquare), "ReduceLogSum": reduce(.logSum),
+        "ReduceLogSumExp": reduce(.logSumExp),
+        "ArgMax": argument(smallest: false), "ArgMin": argument(smallest: true),
+    ]
+
+    /// From a version on the axes are an input instead of an attribute.
+    private static func reduce(_ function: ReduceFunction, axesAreInputSince: Int = 18) -> OperatorRule {
+        OperatorRule { builder, node throws(Refusal) in
+            let x = try node.input(0)
+            let rank = builder.shape(x).count
+            var numbers = try node.ints("axes") ?? []
+            if node.version >= axesAreInputSince, let axes = node.optional(1) {
+                guard let known = builder.constant(axes)?.integers else { throw .mustBeConstant("the axes") }
+                numbers = known.map { Int($0) }
+            }
+            if numbers.isEmpty, try node.flag("noop_with_empty_axes") { return [x] }
+            var axes: Set<Int> = []
+            for number in numbers {
+                guard let axis = Extents.axis(number, rank: rank) else { throw .invalid("axis \(number)") }
+                axes.insert(axis)
+            }
+            let reduced = numbers.isEmpty ? Array(0..<rank) : axes.sorted()
+            let keepsAxes = try node.int("keepdims", default: 1) != 0
+            guard !reduced.isEmpty else { return [try scalar(function, x, &builder)] }
+            return [try builder.emit(.reduce(function, axes: reduced, keepsAxes: keepsAxes), .none, [x])]
+        }
+    }
+
+    /// A reduction of a scalar: over one element.
+    private static func scalar(
+        _ function: ReduceFunction, _ x: ValueID, _ builder: inout GraphBuilder
+    ) throws(Refusal) -> ValueID {
+        let row = try builder.reshape(x, to: [1])
+        return try builder.emit(.reduce(function, axes: [0], keepsAxes: false), .none, [row])
+    }
+
+    private static func argument(smallest: Bool) -> OperatorRule {
+        OperatorRule { builder, node throws(Refusal) in
+            let x = try node.input(0)
+            let number = try node.int("axis", default: 0)
+            guard let axis = Extents.axis(number, rank: builder.shape(x).count) else {
+                throw .invalid("axis \(number)")
+            }
+            let operation = GraphOperation.argMax(
+                axis: axis, smallest: smallest, last: try node.flag("select_last_index"),
+                keepsAxis: try node.int("keepdims", default: 1) != 0)
+            return [try builder.emit(operation, .none, [x])]
+        }
+    }
+}
