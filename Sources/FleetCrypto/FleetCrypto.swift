@@ -1,2 +1,0 @@
-/// The part `FleetCrypto`: see ARCHITECTURE.md.
-enum FleetCryptoPlaceholder {}

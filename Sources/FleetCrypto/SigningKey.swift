@@ -1,0 +1,119 @@
+internal import COpenSSL
+public import FleetModel
+
+/// An Ed25519 key that signs (RFC 8032).
+public struct SigningKey: Sendable {
+    private let handle: KeyHandle
+    /// The public half, 32 bytes.
+    public let publicKey: [UInt8]
+
+    private init(handle: KeyHandle) throws(CryptoError) {
+        self.handle = handle
+        var bytes = [UInt8](repeating: 0, count: VerificationKey.byteCount)
+        var count = bytes.count
+        guard EVP_PKEY_get_raw_public_key(handle.pointer, &bytes, &count) == 1, count == bytes.count else {
+            throw .openSSL("public half of an Ed25519 key")
+        }
+        publicKey = bytes
+    }
+
+    /// Makes a new key.
+    public static func generate() throws(CryptoError) -> SigningKey {
+        try SigningKey(handle: KeyHandle.generate(kind: EVP_PKEY_ED25519))
+    }
+
+    /// Takes the 32 secret bytes of RFC 8032, section 5.1.5.
+    public init(seed: [UInt8]) throws(CryptoError) {
+        guard seed.count == 32, let key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, seed, seed.count) else {
+            throw .openSSL("an Ed25519 seed has 32 bytes, this one \(seed.count)", .malformed)
+        }
+        try self.init(handle: KeyHandle(owning: key))
+    }
+
+    /// Reads unencrypted PKCS#8 PEM.
+    public init(pem: String) throws(CryptoError) {
+        try self.init(handle: KeyHandle(privatePEM: Array(pem.utf8), kind: EVP_PKEY_ED25519, from: "the text"))
+    }
+
+    /// Reads a PEM file.
+    public init(pemFile path: String) throws(CryptoError) {
+        try self.init(handle: KeyHandle(privatePEM: PrivateFile.read(path), kind: EVP_PKEY_ED25519, from: path))
+    }
+
+    /// Writes the key as PKCS#8 PEM that only its owner may read (0600).
+    public func write(pemFile path: String) throws(CryptoError) {
+        try PrivateFile.write(handle.privatePEM(), to: path)
+    }
+
+    /// The key as PKCS#8 PEM.
+    public func pem() throws(CryptoError) -> String {
+        String(decoding: try handle.privatePEM(), as: UTF8.self)
+    }
+
+    /// What verifies this key's signatures.
+    public var verificationKey: VerificationKey {
+        get throws(CryptoError) { try VerificationKey(raw: publicKey) }
+    }
+
+    /// The key's name in signatures.
+    public var keyID: KeyID { VerificationKey.keyID(of: publicKey) }
+
+    /// Signs a message: 64 bytes, the same for the same message.
+    public func sign(_ message: [UInt8]) throws(CryptoError) -> [UInt8] {
+        guard let context = EVP_MD_CTX_new() else { throw .openSSL("signature context") }
+        defer { EVP_MD_CTX_free(context) }
+        var signature = [UInt8](repeating: 0, count: VerificationKey.signatureByteCount)
+        var count = signature.count
+        guard EVP_DigestSignInit(context, nil, nil, nil, handle.pointer) == 1,
+            EVP_DigestSign(context, &signature, &count, message, message.count) == 1, count == signature.count
+        else { throw .openSSL("signing with Ed25519") }
+        return signature
+    }
+}
+
+/// An Ed25519 key that verifies (RFC 8032).
+public struct VerificationKey: Hashable, Sendable {
+    /// Bytes of a raw public key.
+    public static let byteCount = 32
+    /// Bytes of a signature.
+    public static let signatureByteCount = 64
+
+    /// The 32 bytes of the key.
+    public let raw: [UInt8]
+    private let handle: KeyHandle
+
+    /// - Throws: `malformed` unless there are 32 bytes.
+    public init(raw: [UInt8]) throws(CryptoError) {
+        guard raw.count == Self.byteCount,
+            let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, raw, raw.count)
+        else { throw .openSSL("an Ed25519 public key has 32 bytes, this one \(raw.count)", .malformed) }
+        self.raw = raw
+        handle = KeyHandle(owning: key)
+    }
+
+    /// The key's name in signatures: the first 16 bytes of the SHA-256 of its raw bytes, in hexadecimal.
+    public var keyID: KeyID { Self.keyID(of: raw) }
+
+    static func keyID(of raw: [UInt8]) -> KeyID {
+        KeyID(unchecked: Hexadecimal.text(SHA256.hash(raw).bytes.prefix(16)))
+    }
+
+    /// The key as SubjectPublicKeyInfo PEM, for other tools.
+    public func pem() throws(CryptoError) -> String {
+        String(decoding: try handle.publicPEM(), as: UTF8.self)
+    }
+
+    /// Whether `signature` is this key's signature of `message`. Anything malformed is simply no signature.
+    public func verify(signature: [UInt8], message: [UInt8]) -> Bool {
+        guard signature.count == Self.signatureByteCount, let context = EVP_MD_CTX_new() else { return false }
+        defer {
+            EVP_MD_CTX_free(context)
+            ERR_clear_error()
+        }
+        return EVP_DigestVerifyInit(context, nil, nil, nil, handle.pointer) == 1
+            && EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
+    }
+
+    public static func == (a: VerificationKey, b: VerificationKey) -> Bool { a.raw == b.raw }
+    public func hash(into hasher: inout Hasher) { hasher.combine(raw) }
+}
