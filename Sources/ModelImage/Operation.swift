@@ -32,7 +32,7 @@ public struct Window: Equatable, Sendable {
     /// True when each output pixel reads exactly the input pixel of the same place.
     public var isPointwise: Bool {
         kernelHeight == 1 && kernelWidth == 1 && strideHeight == 1 && strideWidth == 1
-            && padTop == 0 && padLeft == 0
+            && padTop == 0 && padLeft == 0 && padBottom == 0 && padRight == 0
     }
 }
 
