@@ -16,8 +16,15 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
 ]
-/// Numeric code is optimised in debug builds too: an unoptimised kernel makes the tests too slow to run.
+/// Numeric code is unchecked in release builds: image reader and tests prove what kernels rely on.
 let numeric: [SwiftSetting] = strict + [.unsafeFlags(["-Ounchecked"], .when(configuration: .release))]
+/// Kernels are optimised in debug builds too (an unoptimised one is a thousand times slower), for one instruction set
+/// per module. The threshold lets the compiler unroll a whole register block, which keeps its sums in registers.
+func kernel(_ architecture: [String]) -> [SwiftSetting] {
+    strict + [
+        .unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-Xllvm", "-unroll-threshold=600"] + architecture)
+    ]
+}
 
 // MARK: - Parts on both sides
 
@@ -29,14 +36,26 @@ var products: [Product] = [
     .executable(name: "martlet-agent", targets: ["martlet-agent"])
 ]
 
+/// The kernels' source compiled for wider registers; the files are links to TensorKernelsBaseline's. On other
+/// processors their `-march` means nothing, so they are left out.
+var vectorKernels: [(name: String, architecture: String)] = []
+#if arch(x86_64)
+    vectorKernels = [("TensorKernelsAVX2", "-march=x86-64-v3"), ("TensorKernelsAVX512", "-march=x86-64-v4")]
+#endif
+let kernelModules: [Target.Dependency] =
+    ["CEdgeSupport", "TensorKernels", "TensorKernelsBaseline"] + vectorKernels.map { .init(stringLiteral: $0.name) }
+
 var targets: [Target] = [
     .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
 
     .target(name: "ModelImage", swiftSettings: strict),
-    .target(name: "TensorKernels", swiftSettings: numeric),
-    .target(name: "EdgeRuntime", dependencies: ["ModelImage", "TensorKernels"], swiftSettings: numeric),
+    .systemLibrary(name: "CEdgeSupport"),
+    .target(name: "TensorKernels", swiftSettings: kernel([])),
+    .target(name: "TensorKernelsBaseline", dependencies: ["TensorKernels"], swiftSettings: kernel([])),
+    .target(
+        name: "EdgeRuntime", dependencies: ["ModelImage"] + kernelModules, swiftSettings: strict),
     // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.
     .target(name: "Sketches", swiftSettings: strict, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "FleetModel", swiftSettings: strict),
@@ -54,8 +73,10 @@ var targets: [Target] = [
     .executableTarget(name: "martlet-agent", dependencies: ["DeviceHost"], swiftSettings: strict),
 
     .testTarget(name: "ModelImageTests", dependencies: ["ModelImage"], swiftSettings: strict),
-    .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels"], swiftSettings: strict),
-    .testTarget(name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage"], swiftSettings: strict),
+    .testTarget(
+        name: "TensorKernelsTests", dependencies: kernelModules, swiftSettings: strict),
+    .testTarget(
+        name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage", "TensorKernels"], swiftSettings: strict),
     .testTarget(name: "SketchesTests", dependencies: ["Sketches"], swiftSettings: strict),
     .testTarget(name: "FleetModelTests", dependencies: ["FleetModel"], swiftSettings: strict),
     .testTarget(name: "FleetCryptoTests", dependencies: ["FleetCrypto", "FleetModel"], swiftSettings: strict),
@@ -72,6 +93,13 @@ var targets: [Target] = [
         swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
 ]
+
+for kernels in vectorKernels {
+    targets.append(
+        .target(
+            name: kernels.name, dependencies: ["TensorKernels"],
+            swiftSettings: kernel(["-Xcc", kernels.architecture])))
+}
 
 // MARK: - Compiler and training: no server packages
 
@@ -93,7 +121,9 @@ targets += [
         swiftSettings: strict),
     .testTarget(
         name: "TrainingTests",
-        dependencies: ["Training", "ONNXFormat", "ModelCompiler", "ModelImage", "EdgeRuntime", "Sketches", "FleetModel"],
+        dependencies: [
+            "Training", "ONNXFormat", "ModelCompiler", "ModelImage", "EdgeRuntime", "Sketches", "FleetModel",
+        ],
         swiftSettings: strict),
     .testTarget(name: "RolloutCoreTests", dependencies: ["RolloutCore", "FleetModel"], swiftSettings: strict),
     .testTarget(name: "RetrainCoreTests", dependencies: ["RetrainCore", "FleetModel"], swiftSettings: strict),

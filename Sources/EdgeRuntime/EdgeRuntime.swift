@@ -1,2 +1,0 @@
-/// The part `EdgeRuntime`: see ARCHITECTURE.md.
-enum EdgeRuntimePlaceholder {}

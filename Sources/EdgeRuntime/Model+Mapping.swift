@@ -1,0 +1,39 @@
+#if canImport(CEdgeSupport)
+    import CEdgeSupport
+    import ModelImage
+
+    extension Model {
+        /// Maps an image file read-only and loads it. The file's pages are shared with every other process that maps it.
+        ///
+        /// Files are expected to be immutable, as images named by their digest are: a file that is cut short while it is
+        /// mapped ends the process.
+        ///
+        /// - Parameters:
+        ///   - path: The file.
+        ///   - instructionSet: The kernels to use; nil takes ``InstructionSet/preferred()``.
+        /// - Throws: ``RuntimeError/unreadableFile(code:)``, or what ``init(bytes:instructionSet:)`` throws.
+        public init(mapping path: String, instructionSet: InstructionSet? = nil) throws(RuntimeError) {
+            var size = 0
+            var code: Int32 = 0
+            guard let address = edge_map_file(path, ImageLimits.imageBytes, &size, &code) else {
+                throw .unreadableFile(code: code)
+            }
+            let mapping = UnsafeRawBufferPointer(start: address, count: size)
+            do throws(RuntimeError) {
+                try self.init(bytes: mapping, mapping: mapping, instructionSet: instructionSet)
+            } catch {
+                edge_unmap_file(address, size)
+                throw error
+            }
+        }
+
+        static func unmap(_ mapping: UnsafeRawBufferPointer?) {
+            if let mapping { edge_unmap_file(mapping.baseAddress, mapping.count) }
+        }
+    }
+#else
+    extension Model {
+        /// Without a file system there is nothing to unmap.
+        static func unmap(_ mapping: UnsafeRawBufferPointer?) {}
+    }
+#endif

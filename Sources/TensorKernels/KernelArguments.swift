@@ -1,0 +1,191 @@
+// What kernels are given. Every pointer is valid for what the arguments imply: the image's reader has checked the
+// shapes, so kernels check nothing. Sizes count elements; matrices are row-major with an explicit row stride.
+
+/// Bounds applied to results: ReLU is 0...∞, ReLU6 is 0...6.
+public struct Clamp: Equatable, Sendable {
+    /// Smaller results become this.
+    public let low: Float
+    /// Larger results become this.
+    public let high: Float
+
+    /// The bounds `low...high`.
+    public init(low: Float, high: Float) {
+        self.low = low
+        self.high = high
+    }
+
+    /// No bounds.
+    public static let none = Clamp(low: -.infinity, high: .infinity)
+    /// `max(x, 0)`.
+    public static let relu = Clamp(low: 0, high: .infinity)
+}
+
+/// `result[rows, columns] = clamp(left[rows, inner] · panels[inner, columns] + bias[columns])`.
+public struct GemmArguments {
+    public var left: UnsafePointer<Float>
+    public var leftStride: Int
+    /// The right matrix in panels of ``KernelLayout/panelWidth`` columns.
+    public var panels: UnsafePointer<Float>
+    /// nil adds nothing. Readable up to a whole panel.
+    public var bias: UnsafePointer<Float>?
+    public var result: UnsafeMutablePointer<Float>
+    public var resultStride: Int
+    public var rows: Int
+    public var inner: Int
+    public var columns: Int
+    public var clamp: Clamp
+
+    public init(
+        left: UnsafePointer<Float>, leftStride: Int, panels: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
+        result: UnsafeMutablePointer<Float>, resultStride: Int, rows: Int, inner: Int, columns: Int, clamp: Clamp
+    ) {
+        self.left = left
+        self.leftStride = leftStride
+        self.panels = panels
+        self.bias = bias
+        self.result = result
+        self.resultStride = resultStride
+        self.rows = rows
+        self.inner = inner
+        self.columns = columns
+        self.clamp = clamp
+    }
+}
+
+/// The sizes of a window sliding over a channels-last tensor.
+public struct SlidingWindow: Sendable {
+    public var batch = 1
+    public var inputHeight = 1
+    public var inputWidth = 1
+    public var channels = 1
+    public var outputHeight = 1
+    public var outputWidth = 1
+    public var kernelHeight = 1
+    public var kernelWidth = 1
+    public var strideHeight = 1
+    public var strideWidth = 1
+    public var dilationHeight = 1
+    public var dilationWidth = 1
+    public var padTop = 0
+    public var padLeft = 0
+    public var padBottom = 0
+    public var padRight = 0
+
+    /// A window of one pixel over one pixel.
+    public init() {}
+
+    /// The number of kernel positions.
+    @inlinable
+    public var taps: Int { kernelHeight * kernelWidth }
+
+    /// The elements of one batch entry of the input.
+    @inlinable
+    public var inputPlane: Int { inputHeight * inputWidth * channels }
+
+    /// True when each output pixel reads exactly the input pixel of the same place.
+    @inlinable
+    public var isPointwise: Bool {
+        taps == 1 && strideHeight == 1 && strideWidth == 1 && padTop == 0 && padLeft == 0
+    }
+}
+
+/// The kernel rows (or columns) of one output row (or column) that fall inside the input.
+public struct TapRange {
+    /// The first kernel position inside.
+    public let first: Int
+    /// One past the last; equal to `first` when none is inside.
+    public let end: Int
+    /// The input row of kernel position 0; may be negative.
+    public let origin: Int
+
+    /// The positions `j` in `0..<kernel` with `0 <= output·stride + j·dilation − pad < size`.
+    @inlinable
+    @inline(__always)
+    public init(output: Int, stride: Int, dilation: Int, pad: Int, kernel: Int, size: Int) {
+        origin = output * stride - pad
+        let lower = origin >= 0 ? 0 : (-origin + dilation - 1) / dilation
+        let upper = origin >= size ? 0 : (size - origin + dilation - 1) / dilation
+        first = min(lower, kernel)
+        end = max(first, min(upper, kernel))
+    }
+}
+
+/// A grouped convolution over a channels-last tensor.
+public struct ConvolutionArguments {
+    public var window: SlidingWindow
+    public var groups: Int
+    public var filters: Int
+    public var input: UnsafePointer<Float>
+    /// One packed matrix `[taps·channels/groups, filters/groups]` per group.
+    public var panels: UnsafePointer<Float>
+    public var bias: UnsafePointer<Float>?
+    public var result: UnsafeMutablePointer<Float>
+    /// Room for ``KernelLayout/patchRows`` patches of one group; unused by pointwise windows.
+    public var scratch: UnsafeMutablePointer<Float>
+    public var clamp: Clamp
+
+    public init(
+        window: SlidingWindow, groups: Int, filters: Int, input: UnsafePointer<Float>, panels: UnsafePointer<Float>,
+        bias: UnsafePointer<Float>?, result: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
+        clamp: Clamp
+    ) {
+        self.window = window
+        self.groups = groups
+        self.filters = filters
+        self.input = input
+        self.panels = panels
+        self.bias = bias
+        self.result = result
+        self.scratch = scratch
+        self.clamp = clamp
+    }
+}
+
+/// One filter per channel, over a channels-last tensor. The input is readable up to a whole vector past its end.
+public struct DepthwiseArguments {
+    public var window: SlidingWindow
+    public var input: UnsafePointer<Float>
+    /// The matrix `[taps, channels]` in panels.
+    public var panels: UnsafePointer<Float>
+    public var bias: UnsafePointer<Float>?
+    public var result: UnsafeMutablePointer<Float>
+    public var clamp: Clamp
+
+    public init(
+        window: SlidingWindow, input: UnsafePointer<Float>, panels: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
+        result: UnsafeMutablePointer<Float>, clamp: Clamp
+    ) {
+        self.window = window
+        self.input = input
+        self.panels = panels
+        self.bias = bias
+        self.result = result
+        self.clamp = clamp
+    }
+}
+
+/// What a pool computes over its window.
+public enum PoolKind: Sendable {
+    case maximum
+    /// The sum divided by the elements inside the input.
+    case average
+    /// The sum divided by the elements inside the padded input.
+    case averageWithPadding
+}
+
+/// A pool over a channels-last tensor. The input is readable up to a whole vector past its end.
+public struct PoolArguments {
+    public var window: SlidingWindow
+    public var kind: PoolKind
+    public var input: UnsafePointer<Float>
+    public var result: UnsafeMutablePointer<Float>
+
+    public init(
+        window: SlidingWindow, kind: PoolKind, input: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>
+    ) {
+        self.window = window
+        self.kind = kind
+        self.input = input
+        self.result = result
+    }
+}

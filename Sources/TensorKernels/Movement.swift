@@ -1,0 +1,94 @@
+/// Kernels that move elements of any type without looking at them. They are bound by memory, so one version serves
+/// every instruction set.
+public enum Movement {
+    /// Copies elements in the order that `loops` walks the source to consecutive places of the result: transposition
+    /// and slicing. Steps may be negative; `source` is the element that the walk begins at.
+    ///
+    /// - Parameter elementSize: Bytes of an element: 1, 2, 4 or 8.
+    public static func gather(
+        _ loops: LoopNest, from source: UnsafeRawPointer, to result: UnsafeMutableRawPointer, elementSize: Int
+    ) {
+        switch elementSize {
+        case 1: gather(loops, from: source, to: result, as: UInt8.self)
+        case 2: gather(loops, from: source, to: result, as: UInt16.self)
+        case 4: gather(loops, from: source, to: result, as: UInt32.self)
+        default: gather(loops, from: source, to: result, as: UInt64.self)
+        }
+    }
+
+    @inline(__always)
+    private static func gather<Element: BitwiseCopyable>(
+        _ loops: LoopNest, from source: UnsafeRawPointer, to result: UnsafeMutableRawPointer, as type: Element.Type
+    ) {
+        let (outer, size, step, _) = loops.splittingInnermost()
+        let elements = source.assumingMemoryBound(to: type)
+        var target = result.assumingMemoryBound(to: type)
+        var position = LoopPosition()
+        for _ in 0..<outer.count {
+            let row = elements + position.first
+            if step == 1 {
+                UnsafeMutableRawPointer(target).copyMemory(from: row, byteCount: size * MemoryLayout<Element>.stride)
+            } else {
+                for index in 0..<size { target[index] = row[index * step] }
+            }
+            target += size
+            position.advance(in: outer)
+        }
+    }
+
+    /// Copies `rows` runs of `rowBytes` bytes between rows of different lengths: one input of a concatenation.
+    public static func copyRows(
+        _ rows: Int, rowBytes: Int, from source: UnsafeRawPointer, sourceStride: Int,
+        to result: UnsafeMutableRawPointer, resultStride: Int
+    ) {
+        for row in 0..<rows {
+            (result + row * resultStride).copyMemory(from: source + row * sourceStride, byteCount: rowBytes)
+        }
+    }
+
+    /// The index of the largest (or `smallest`) element of each line of `[outer, size, inner]`, as int64; of equal
+    /// ones the first, or the `last`. A NaN is never chosen over a number.
+    public static func argMax(
+        _ input: UnsafePointer<Float>, to result: UnsafeMutablePointer<Int64>, outer: Int, size: Int, inner: Int,
+        smallest: Bool, last: Bool
+    ) {
+        let sign: Float = smallest ? -1 : 1
+        for line in 0..<outer * inner {
+            let start = input + line / inner * size * inner + line % inner
+            var best = -Float.infinity
+            var index = 0
+            for candidate in 0..<size {
+                let value = sign * start[candidate * inner]
+                if value > best || (last && value == best) {
+                    best = value
+                    index = candidate
+                }
+            }
+            result[line] = Int64(index)
+        }
+    }
+
+    /// Packs a dense matrix into panels: see `ModelImage.PanelLayout`.
+    ///
+    /// - Parameters:
+    ///   - rowStride: Elements from one of the matrix's rows to the next.
+    ///   - columnStride: Elements from one column to the next; 1, or more for a transposed matrix.
+    public static func packPanels(
+        _ matrix: UnsafePointer<Float>, rows: Int, columns: Int, rowStride: Int, columnStride: Int,
+        to panels: UnsafeMutablePointer<Float>
+    ) {
+        let width = KernelLayout.panelWidth
+        var target = panels
+        var column = 0
+        while column < columns {
+            let valid = min(width, columns - column)
+            for row in 0..<rows {
+                let source = matrix + row * rowStride + column * columnStride
+                for lane in 0..<valid { target[lane] = source[lane * columnStride] }
+                for lane in valid..<width { target[lane] = 0 }
+                target += width
+            }
+            column += width
+        }
+    }
+}

@@ -1,2 +1,0 @@
-/// The part `TensorKernels`: see ARCHITECTURE.md.
-enum TensorKernelsPlaceholder {}

@@ -1,0 +1,16 @@
+/// Eight floats: one AVX register.
+typealias Lanes = SIMD8<Float>
+/// The same bits as whole numbers.
+typealias LaneBits = SIMD8<Int32>
+
+/// The register block of the matrix kernel: 6 rows × 2 vectors leave 4 of 16 registers for operands.
+enum Block {
+    @inline(__always) static var rows: Int { 6 }
+    @inline(__always) static var lanes: Int { 8 }
+}
+
+/// `sum + a·b` in one instruction. Compiles to it only with this module's `-march` flag.
+@inline(__always)
+func multiplyAdd(_ sum: Lanes, _ a: Lanes, _ b: Lanes) -> Lanes {
+    sum.addingProduct(a, b)
+}

@@ -1,0 +1,1 @@
+../TensorKernelsBaseline/Softmax.swift
