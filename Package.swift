@@ -159,6 +159,7 @@ if !deviceOnly {
     let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
     let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
     let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+    let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
     let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
     let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
     let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
@@ -177,7 +178,7 @@ if !deviceOnly {
             dependencies: [
                 "FleetStore", "FleetWire", "FleetModel", "FleetCrypto", "RolloutCore", "RetrainCore", "Sketches",
                 "Training", "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "MQTTTransport",
-                "FrameSource", "CZstd", grdb, logging, metrics, lifecycle, httpClient, nioCore,
+                "FrameSource", "CZstd", grdb, logging, metrics, lifecycle, httpClient, nioCore, nioHTTP1,
             ],
             swiftSettings: strict),
         .target(

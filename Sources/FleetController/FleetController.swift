@@ -1,2 +1,77 @@
-/// The part `FleetController`: see ARCHITECTURE.md.
-enum FleetControllerPlaceholder {}
+import FleetCrypto
+public import FleetModel
+public import FleetStore
+import Foundation
+import GRDB
+public import Logging
+public import ServiceLifecycle
+
+/// The controller: everything that HTTP API, console and command line can ask for.
+///
+/// Reading goes through `store.queries`; everything that changes something is a command of a service, takes the
+/// identity that gives it and leaves an audit entry in the same transaction. `run()` connects to the broker and works
+/// until it is told to stop; commands work without it, and their effects are delivered once it runs.
+public final class FleetController: Service {
+    public let configuration: ControllerConfiguration
+    public let store: FleetStore
+    public let blobs: BlobStore
+    /// What changes, as it changes.
+    public let events: EventHub
+
+    public let devices: DeviceService
+    public let models: ModelService
+    public let releases: ReleaseService
+    public let rollouts: RolloutService
+    public let samples: SampleService
+    public let datasets: DatasetService
+    public let policies: PolicyService
+    public let alerts: AlertService
+    public let webhooks: WebhookService
+    public let audit: AuditService
+    public let tokens: TokenService
+    public let trust: TrustService
+
+    let context: ControllerContext
+
+    /// Opens the data folder and wires the services; nothing runs yet.
+    ///
+    /// - Parameters:
+    ///   - pki: makes and ends devices' certificates.
+    ///   - compile: ONNX → image; tests may pass their own.
+    ///   - now: the wall clock; tests may pass their own.
+    public init(
+        configuration: ControllerConfiguration, pki: any DevicePKI, compile: ImageCompiler? = nil, logger: Logger,
+        now: @escaping @Sendable () -> Instant = { Instant.now() }
+    ) throws {
+        self.configuration = configuration
+        store = try FleetStore(folder: configuration.dataFolder)
+        blobs = try BlobStore(folder: configuration.blobFolder) { SHA256.hash($0) }
+        events = EventHub()
+        let context = ControllerContext(
+            configuration: configuration, store: store, blobs: blobs, events: events, logger: logger, now: now)
+        self.context = context
+        let deliver: @Sendable () -> Void = {}
+        devices = DeviceService(context: context, pki: pki, deliver: deliver)
+        models = ModelService(context: context, compile: compile ?? ONNXCompilation.compile)
+        releases = ReleaseService(context: context)
+        rollouts = RolloutService(context: context, deliver: deliver)
+        samples = SampleService(context: context)
+        datasets = DatasetService(context: context)
+        policies = PolicyService(context: context, validateRetrain: { _ in }, deliver: deliver)
+        alerts = AlertService(context: context)
+        webhooks = WebhookService(context: context)
+        audit = AuditService(context: context)
+        tokens = TokenService(context: context)
+        trust = TrustService(context: context, deliver: deliver)
+    }
+
+    /// Works until the surrounding `ServiceGroup` shuts down gracefully or the task is cancelled.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.webhooks.run() }
+            }
+        }
+        events.finish()
+    }
+}

@@ -58,7 +58,8 @@ struct FleetStoreTests {
         var sample = SampleRecord(
             device: device.id, boot: "b", sequence: 3, slot: .main, release: digest, model: try ModelName("shoulder"),
             number: 1, capturedAt: now, receivedAt: now, tag: "", probability: 0.25, kind: .timeseries,
-            frame: [1, -0.5, .infinity], scores: [0.5, 0.5], predictedClass: "PEN", confidence: 0.5, margin: 0,
+            frame: [1, -0.5, .infinity], frameDigest: digest, scores: [0.5, 0.5], predictedClass: "PEN",
+            confidence: 0.5, margin: 0,
             tags: ["side": "R"])
         try store.database.write { database in
             try device.insert(database)
@@ -85,8 +86,8 @@ struct FleetStoreTests {
                 try database.execute(
                     sql: """
                         INSERT OR IGNORE INTO sample (device, boot, sequence, slot, release, model, number, capturedAt,
-                            receivedAt, tag, probability, kind, frame, scores, predictedClass, confidence, margin, tags)
-                        VALUES ('d', ?, 1, 'main', x'00', 'm', 1, 0, 0, '', 1, 'table', x'', x'', 'a', 1, 1, '{}')
+                            receivedAt, tag, probability, kind, frame, frameDigest, scores, predictedClass, confidence, margin, tags)
+                        VALUES ('d', ?, 1, 'main', x'00', 'm', 1, 0, 0, '', 1, 'table', x'', x'', x'', 'a', 1, 1, '{}')
                         """, arguments: ["boot\(attempt % boots)"])
             }
             return try Int.fetchOne(database, sql: "SELECT count(*) FROM sample") ?? 0

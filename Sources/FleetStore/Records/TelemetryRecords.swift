@@ -126,6 +126,8 @@ public struct SampleRecord: Codable, Hashable, Sendable, FetchableRecord, Mutabl
     public var kind: FrameKind
     /// Raw values, row by row.
     public var frame: FloatVector
+    /// SHA-256 of the frame's stored bytes: equal frames are labelled once.
+    public var frameDigest: Digest
     /// Probabilities in class order.
     public var scores: FloatVector
     public var predictedClass: String
@@ -145,9 +147,9 @@ public struct SampleRecord: Codable, Hashable, Sendable, FetchableRecord, Mutabl
     public init(
         id: Int64? = nil, device: DeviceID, boot: String, sequence: Int64, slot: SlotName, release: Digest,
         model: ModelName, number: Int, capturedAt: Instant, receivedAt: Instant, tag: String, probability: Double,
-        kind: FrameKind, frame: FloatVector, scores: FloatVector, predictedClass: String, confidence: Double,
-        margin: Double, station: StationID? = nil, tags: [String: String], verdict: AnnotationVerdict? = nil,
-        verdictClass: String? = nil, annotatedAt: Instant? = nil
+        kind: FrameKind, frame: FloatVector, frameDigest: Digest, scores: FloatVector, predictedClass: String,
+        confidence: Double, margin: Double, station: StationID? = nil, tags: [String: String],
+        verdict: AnnotationVerdict? = nil, verdictClass: String? = nil, annotatedAt: Instant? = nil
     ) {
         self.id = id
         self.device = device
@@ -163,6 +165,7 @@ public struct SampleRecord: Codable, Hashable, Sendable, FetchableRecord, Mutabl
         self.probability = probability
         self.kind = kind
         self.frame = frame
+        self.frameDigest = frameDigest
         self.scores = scores
         self.predictedClass = predictedClass
         self.confidence = confidence

@@ -63,6 +63,7 @@ extension Schema {
             probability REAL NOT NULL,
             kind TEXT NOT NULL,
             frame BLOB NOT NULL,
+            frameDigest BLOB NOT NULL,
             scores BLOB NOT NULL,
             predictedClass TEXT NOT NULL,
             confidence REAL NOT NULL,
@@ -76,6 +77,7 @@ extension Schema {
         ) STRICT;
         CREATE INDEX sample_release ON sample(release, device);
         CREATE INDEX sample_version ON sample(model, number, annotatedAt);
+        CREATE INDEX sample_frame ON sample(frameDigest);
         CREATE INDEX sample_open ON sample(margin, id) WHERE verdict IS NULL;
 
         CREATE TABLE sample_part (

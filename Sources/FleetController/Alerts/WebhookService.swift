@@ -1,0 +1,120 @@
+import AsyncHTTPClient
+import FleetCrypto
+import FleetModel
+public import FleetStore
+import Foundation
+import GRDB
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// Where alerts go: webhooks and the loop that delivers to them.
+public struct WebhookService: Sendable {
+    /// Deliveries under way at once.
+    static let concurrency = 4
+    /// How often the queue is looked at when nothing wakes the loop.
+    static let pause = Interval.seconds(1)
+    /// The header with `sha256=` and the hexadecimal HMAC-SHA256 of the body under the webhook's secret.
+    public static let signatureHeader = "X-Martlet-Signature"
+
+    let context: ControllerContext
+
+    /// Adds a webhook.
+    ///
+    /// - Parameters:
+    ///   - secret: signs each body (`signatureHeader`), if given.
+    ///   - kinds: alerts that it gets; empty means all.
+    public func create(
+        url: String, secret: String? = nil, kinds: [AlertKind] = [], by caller: Identity
+    ) async throws -> WebhookRecord {
+        guard let parsed = URL(string: url), ["http", "https"].contains(parsed.scheme ?? ""), parsed.host != nil else {
+            throw ControllerError(.invalid, "'\(url.prefix(200))' is no http or https address")
+        }
+        return try await context.perform(Command("webhooks.create", by: caller, role: .admin, subject: url)) {
+            database, scope in
+            guard try WebhookRecord.fetchCount(database) < ControllerLimits.webhooks else {
+                throw ControllerError(.limitReached, "there are at most \(ControllerLimits.webhooks) webhooks")
+            }
+            var record = WebhookRecord(
+                url: url, secret: secret, kinds: kinds, createdAt: scope.now, createdBy: caller.name)
+            try record.insert(database)
+            scope.detail = ["kinds": kinds.map(\.rawValue).joined(separator: ",")]
+            scope.changes = [ChangeEvent(.webhook, record.id ?? 0)]
+            return record
+        }
+    }
+
+    /// Removes a webhook with what waits for it.
+    public func delete(_ id: Int64, by caller: Identity) async throws {
+        try await context.perform(Command("webhooks.delete", by: caller, role: .admin, subject: id)) {
+            database, scope in
+            guard let record = try WebhookRecord.fetchOne(database, key: id) else {
+                throw ControllerError.notFound("webhook", id)
+            }
+            try record.delete(database)
+            scope.detail = ["url": record.url]
+            scope.changes = [ChangeEvent(.webhook, id)]
+        }
+    }
+
+    /// Delivers until the task is cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            do {
+                let delivered = try await deliverDue()
+                if delivered > 0 { continue }
+            } catch {
+                context.logger.error("webhooks", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: .milliseconds(Self.pause.milliseconds))
+        }
+    }
+
+    /// Tries every delivery whose time has come.
+    ///
+    /// - Returns: How many were tried.
+    @discardableResult
+    func deliverDue() async throws -> Int {
+        let now = context.now()
+        let due = try await context.read { try WebhookQueue.due($0, at: now, limit: Self.concurrency) }
+        await withTaskGroup(of: Void.self) { group in
+            for (delivery, webhook) in due { group.addTask { await attempt(delivery, webhook) } }
+        }
+        return due.count
+    }
+
+    private func attempt(_ delivery: WebhookDeliveryRecord, _ webhook: WebhookRecord) async {
+        let failure = await post(delivery.body, to: webhook)
+        let now = context.now()
+        let after = WebhookQueue.after(delivery, failure: failure, limits: context.configuration.webhooks, at: now)
+        do {
+            try await context.write { database, changes in
+                try after.update(database)
+                changes.append(ChangeEvent(.webhook, webhook.id ?? 0))
+            }
+        } catch {
+            // The row still says pending: the body is sent again, which receivers tell by the fingerprint.
+            context.logger.error("webhook delivery not recorded", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// - Returns: why it failed; nil if it arrived.
+    private func post(_ body: Data, to webhook: WebhookRecord) async -> String? {
+        do {
+            var request = HTTPClientRequest(url: webhook.url)
+            request.method = .POST
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.headers.add(name: "User-Agent", value: "martlet")
+            if let secret = webhook.secret {
+                let mac = HMAC.sha256(key: [UInt8](secret.utf8), message: [UInt8](body))
+                request.headers.add(name: Self.signatureHeader, value: "sha256=\(Hexadecimal.text(mac))")
+            }
+            request.body = .bytes([UInt8](body))
+            let timeout = TimeAmount.milliseconds(context.configuration.webhooks.timeout.milliseconds)
+            let response = try await HTTPClient.shared.execute(request, timeout: timeout)
+            return (200..<300).contains(Int(response.status.code)) ? nil : "HTTP \(response.status.code)"
+        } catch {
+            return "\(error)"
+        }
+    }
+}

@@ -1,0 +1,87 @@
+public import FleetModel
+public import Foundation
+
+/// Everything that a controller needs to know at its start.
+public struct ControllerConfiguration: Sendable {
+    /// Database, blobs, keys, certificates and the private broker's files.
+    public var dataFolder: URL
+    public var broker: BrokerMode
+    /// What every topic starts with; several fleets may share a broker. Default `martlet/v1/`.
+    public var topicPrefix = "martlet/v1/"
+    /// Bytes that the broker may retain for blobs: mosquitto keeps them in memory. Default 256 MiB.
+    public var retainedBytesLimit = 256 << 20
+    /// How long a blob stays at the broker after the last release that needs it was retired. Default one day.
+    public var retainedGrace = Interval.minutes(24 * 60)
+    /// How devices report and sample unless a sampling policy says otherwise.
+    public var devicePolicy = DevicePolicy()
+    /// Tags by which accuracy and drift are grouped. Default `side`.
+    public var groupTags = ["side"]
+    /// How often `trust/time` is renewed. Default 10 minutes.
+    public var timeInterval = Interval.minutes(10)
+    /// How often rollouts look at their deadlines and soak times. Default 1 second.
+    public var tickInterval = Interval.seconds(1)
+    /// Trainers by name: the command that is run with the job folder as its last argument (see docs/trainer.md).
+    public var trainers: [String: [String]] = [:]
+    public var webhooks = WebhookLimits()
+
+    public init(dataFolder: URL, broker: BrokerMode = .embedded(port: nil)) {
+        self.dataFolder = dataFolder
+        self.broker = broker
+    }
+
+    var blobFolder: URL { dataFolder.appendingPathComponent("blobs", isDirectory: true) }
+    /// Keys of the controller: 0700.
+    public var keyFolder: URL { dataFolder.appendingPathComponent("keys", isDirectory: true) }
+}
+
+/// Where the broker is.
+public enum BrokerMode: Hashable, Sendable {
+    /// A private mosquitto below this process; `port` nil takes a free one and remembers it.
+    case embedded(port: Int?)
+    /// A broker that somebody else runs.
+    case external(BrokerEndpoint)
+}
+
+/// How to reach a broker.
+public struct BrokerEndpoint: Hashable, Sendable {
+    /// The controller's own files for mutual TLS, PEM.
+    public struct TLS: Hashable, Sendable {
+        public var caFile: String
+        public var certificateFile: String
+        public var keyFile: String
+
+        public init(caFile: String, certificateFile: String, keyFile: String) {
+            self.caFile = caFile
+            self.certificateFile = certificateFile
+            self.keyFile = keyFile
+        }
+    }
+
+    public var host: String
+    public var port: Int
+    /// The controller's client id and the common name of its certificate.
+    public var clientID: String
+    /// nil: plain TCP, for tests on loopback.
+    public var tls: TLS?
+
+    public init(host: String, port: Int, clientID: String = "martlet-controller", tls: TLS? = nil) {
+        self.host = host
+        self.port = port
+        self.clientID = clientID
+        self.tls = tls
+    }
+}
+
+/// Bounds on webhook deliveries.
+public struct WebhookLimits: Hashable, Sendable {
+    /// Attempts before a delivery is given up. Default 8.
+    public var attempts = 8
+    /// Pause after the first failed attempt; doubles each time. Default 1 second.
+    public var firstPause = Interval.seconds(1)
+    /// The longest pause. Default 5 minutes.
+    public var longestPause = Interval.minutes(5)
+    /// How long one attempt may take. Default 10 seconds.
+    public var timeout = Interval.seconds(10)
+
+    public init() {}
+}

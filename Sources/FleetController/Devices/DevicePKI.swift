@@ -1,0 +1,26 @@
+public import FleetModel
+
+/// What the public-key infrastructure does for devices: issued once, never stored here in private form.
+public protocol DevicePKI: Sendable {
+    /// Makes a certificate and keys for a device.
+    func issue(_ device: DeviceID) throws -> IssuedIdentity
+    /// Ends a device's certificate; the broker refuses it from then on.
+    func revoke(_ device: DeviceID, serial: String?) throws
+}
+
+/// A device's new identity.
+public struct IssuedIdentity: Sendable {
+    /// Text files by name, for the device's folder: `device.conf`, `ca.pem`, `cert.pem`, `key.pem`, `signing.pem`,
+    /// `root.pub`. They hold private keys: handed out once, over a protected connection, and kept nowhere.
+    public var files: [String: String]
+    /// Raw Ed25519 public key of `signing.pem`, 32 bytes.
+    public var signingKey: [UInt8]
+    /// Serial number of `cert.pem`, hexadecimal.
+    public var certificateSerial: String
+
+    public init(files: [String: String], signingKey: [UInt8], certificateSerial: String) {
+        self.files = files
+        self.signingKey = signingKey
+        self.certificateSerial = certificateSerial
+    }
+}
