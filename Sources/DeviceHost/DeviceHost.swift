@@ -1,2 +1,0 @@
-/// The part `DeviceHost`: see ARCHITECTURE.md.
-enum DeviceHostPlaceholder {}

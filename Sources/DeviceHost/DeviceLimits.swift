@@ -1,0 +1,38 @@
+public import DeviceCore
+public import FleetModel
+
+/// Every bound of a device's shell. The defaults suit a small industrial computer.
+public struct DeviceLimits: Sendable {
+    public var update = UpdateLimits()
+    public var pull = PullLimits()
+    public var spool = SpoolLimits()
+    /// Largest arena of a model, in bytes.
+    public var arenaBytes = 64 << 20
+    /// Largest image, in bytes.
+    public var imageBytes = 512 << 20
+    /// Bytes that must stay free on the disk after a fetch.
+    public var diskReserve = 16 << 20
+    /// Pulls begin within this time, spread by a hash of the device's name.
+    public var startSpread = Interval.seconds(1)
+    /// Without the manifest, or the blob's map, for this long while connected, an attempt has failed.
+    public var manifestTimeout = Interval.seconds(20)
+    /// Messages that were chosen to be kept are stored together after this long: one sync for many.
+    public var flushDelay = Interval(milliseconds: 50)
+
+    public init() {}
+
+    /// Timed inferences of a golden proof, at least.
+    static let proofRuns = 25
+    /// Receipts that are kept for a slot, as in `ReportedSlot`.
+    static let receiptsKept = 4
+    /// Bytes of a frame's tag.
+    public static let tagBytes = 64
+    /// Slots of a device.
+    static let slots = 16
+    /// The longest wait of a timer: a clock that was set wrong is looked at again after this.
+    static let longestWait = Interval.minutes(60)
+    /// Bytes read or written at a time when whole files are handled.
+    static let fileBuffer = 256 << 10
+    /// Bytes around the values of a sample message, counted into its cost.
+    static let sampleOverhead = 256
+}

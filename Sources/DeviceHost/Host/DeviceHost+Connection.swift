@@ -1,0 +1,209 @@
+import DeviceCore
+import EdgeRuntime
+import FleetModel
+import FleetWire
+import MQTTTransport
+
+/// The device's side of the broker: presence, subscriptions, what comes in and what goes out.
+extension DeviceHost {
+    // MARK: Connecting
+
+    func connect() {
+        let configuration = configuration
+        let mqtt = MQTTConfiguration(
+            host: configuration.brokerHost, port: configuration.brokerPort, clientID: configuration.device.text,
+            tls: configuration.tls, will: will(session: session + 1), seed: random.next())
+        do throws(MQTTError) {
+            let client = try loop.makeClient(mqtt) { [weak self] event in self?.receive(event) }
+            self.client = client
+            client.subscribe(
+                [configuration.topics.down(configuration.device), configuration.topics.trust], qos: .atLeastOnce)
+            client.connect()
+        } catch {
+            observer(.problem("\(error)"))
+        }
+    }
+
+    private func receive(_ event: MQTTEvent) {
+        switch event {
+        case .connected: connected()
+        case .disconnected(let reason, _): disconnected(reason)
+        case .message(let message): receive(message)
+        case .subscribed: break
+        case .refused(let topic, let reason): observer(.problem("the broker refused \(topic): \(reason)"))
+        }
+    }
+
+    private func connected() {
+        isConnected = true
+        session += 1
+        observer(.connected)
+        publishPresence(online: true)
+        publishReported()
+        for slot in orderedSlots { slot.connected() }
+        perform(spooler.connected(at: now()))
+        rearm()
+    }
+
+    private func disconnected(_ reason: String) {
+        guard isConnected else { return }
+        isConnected = false
+        client?.setWill(will(session: session + 1))
+        observer(.disconnected(reason: reason))
+        for slot in orderedSlots { slot.disconnected() }
+        spooler.disconnected()
+        rearm()
+    }
+
+    func sayGoodbye() {
+        if isConnected { publishPresence(online: false) }
+        client?.disconnect(flushMilliseconds: 200)
+    }
+
+    // MARK: Presence and state
+
+    private func will(session: UInt64) -> MQTTWill {
+        let presence = presence(online: false, session: session, images: [])
+        return MQTTWill(topic: configuration.topics.text(.presence(configuration.device)), payload: presence.encoded())
+    }
+
+    private func presence(online: Bool, session: UInt64, images: [Digest]) -> Presence {
+        Presence(
+            online: online, boot: boot, session: session, facts: facts,
+            images: Array(images.prefix(WireLimits.heldImages)))
+    }
+
+    private func publishPresence(online: Bool) {
+        publish(.presence(configuration.device), presence(online: online, session: session, images: images.held))
+    }
+
+    /// What this device is.
+    var facts: DeviceFacts {
+        DeviceFacts(
+            hardware: configuration.hardware, agentVersion: AgentVersion.current,
+            runtimeVersion: EdgeRuntime.version,
+            instructionSet: ((try? InstructionSet.preferred()) ?? .baseline).name,
+            capabilities: BlobDecoder.codecs.map(\.rawValue))
+    }
+
+    func publishReported() {
+        guard isConnected else { return }
+        let slots = orderedSlots.prefix(WireLimits.slots).map(\.reported)
+        publish(
+            .reported(configuration.device), Reported(observedGeneration: desired?.generation ?? 0, slots: Array(slots))
+        )
+    }
+
+    func publish(_ topic: Topic, _ message: some WireMessage) {
+        client?.publish(
+            topic: configuration.topics.text(topic), payload: message.encoded(), qos: .atLeastOnce,
+            retain: topic.isRetained, priority: .control)
+    }
+
+    // MARK: What comes in
+
+    private func receive(_ message: MQTTMessage) {
+        guard let topic = try? configuration.topics.parse(message.topic) else { return }
+        switch topic {
+        case .desired(configuration.device): receive(message, as: Desired.self, pursueAndStore)
+        case .ack(configuration.device): receive(message, as: Ack.self, settle)
+        case .roles: adoptRoles(message.bytes)
+        case .release(let digest): for slot in orderedSlots { slot.manifestArrived(digest, message.bytes) }
+        case .blobMap(let blob): for slot in orderedSlots { slot.pull?.mapArrived(blob, message.payload) }
+        case .chunk(let blob, let page, let index):
+            for slot in orderedSlots { slot.pull?.chunkArrived(blob, page: page, index: index, message.payload) }
+        default: break
+        }
+        rearm()
+    }
+
+    private func receive<Message: WireMessage>(
+        _ message: MQTTMessage, as type: Message.Type, _ body: (Message) -> Void
+    ) {
+        // An empty retained message is a deleted one.
+        guard !message.payload.isEmpty else { return }
+        do throws(WireError) { body(try Message(decoding: message.bytes)) } catch {
+            observer(.problem("\(message.topic): \(error)"))
+        }
+    }
+
+    // MARK: Desired state
+
+    /// Level, not edge: the newest generation is what counts, and the same one twice is harmless.
+    private func pursueAndStore(_ wanted: Desired) {
+        guard wanted.generation >= desired?.generation ?? 0 else { return }
+        if wanted != desired {
+            desired = wanted
+            try? store.put(wanted.encoded(), as: Documents.desired)
+            flush()
+        }
+        pursue(wanted)
+        reportSoon()
+    }
+
+    func pursue(_ wanted: Desired) {
+        for entry in wanted.slots where slots[entry.slot] == nil && slots.count < DeviceLimits.slots {
+            makeSlot(entry.slot).start()
+        }
+        for slot in orderedSlots {
+            slot.adopt(wanted.policy)
+            let entry = wanted.slots.first { $0.slot == slot.name }
+            slot.feed(.desired(entry.map(InstallTarget.init)))
+        }
+    }
+
+    // MARK: Trust
+
+    func adoptStoredRoles(_ message: [UInt8]) {
+        roles = try? trust.roles(message, root: configuration.rootKey, held: nil, at: now())
+    }
+
+    private func adoptRoles(_ message: [UInt8]) {
+        guard !message.isEmpty else { return }
+        do throws(Refusal) {
+            let offered = try trust.roles(message, root: configuration.rootKey, held: roles, at: now())
+            guard offered != roles else { return }
+            roles = offered
+            try? store.put(message, as: Documents.roles)
+            flush()
+            for slot in orderedSlots { slot.rolesChanged() }
+        } catch {
+            observer(.problem("trust/roles: \(error)"))
+        }
+    }
+
+    // MARK: Reports and samples
+
+    private func settle(_ ack: Ack) { perform(spooler.acknowledged(ack, at: now())) }
+
+    func perform(_ actions: [SpoolAction]) {
+        for action in actions {
+            do throws(DeviceError) {
+                switch action {
+                case .send(let key): send(key, try store.spooled(key))
+                case .delete(let keys):
+                    try store.delete(spooled: keys)
+                    spooler.flushSoon(at: now(), after: configuration.limits.flushDelay)
+                }
+            } catch {
+                observer(.problem("\(error)"))
+            }
+        }
+    }
+
+    private func send(_ key: SpoolKey, _ parts: [[UInt8]]) {
+        let topic: Topic = key.stream == .report ? .report(configuration.device) : .sample(configuration.device)
+        for part in parts {
+            client?.publish(
+                topic: configuration.topics.text(topic), payload: part, qos: .atLeastOnce, priority: .telemetry)
+        }
+    }
+}
+
+extension InstallTarget {
+    init(_ entry: DesiredSlot) {
+        self.init(
+            release: entry.release, activation: entry.activation, deadline: entry.deadline,
+            sources: Dictionary(entry.sources.map { ($0.image, $0.blob) }) { first, _ in first })
+    }
+}

@@ -1,0 +1,67 @@
+import DeviceCore
+public import FleetModel
+import FleetWire
+
+/// What applications on the device ask for. Everything here belongs on the loop's thread.
+extension DeviceHost {
+    /// Answers one frame of raw values (before normalisation), row by row.
+    ///
+    /// - Parameter tag: the application's own name for the frame; it travels with a sample of it. At most 64 bytes.
+    /// - Throws: `unknownModel`, `notReady`, `badFrame` or `inferenceFailed`.
+    public func infer(
+        slot: SlotName = .main, frame: UnsafeBufferPointer<Float>, tag: String = ""
+    ) throws(DeviceError) -> Inference {
+        guard let slot = slots[slot] else { throw DeviceError(.notReady, "slot \(slot) has nothing to serve yet") }
+        guard tag.utf8.count <= DeviceLimits.tagBytes else {
+            throw DeviceError(.badFrame, "a tag has at most \(DeviceLimits.tagBytes) bytes")
+        }
+        return try slot.infer(frame, tag: tag)
+    }
+
+    /// Answers one frame of raw values in an array.
+    public func infer(slot: SlotName = .main, frame: [Float], tag: String = "") throws(DeviceError) -> Inference {
+        var failure: DeviceError?
+        let inference = frame.withUnsafeBufferPointer { values -> Inference? in
+            do throws(DeviceError) { return try infer(slot: slot, frame: values, tag: tag) } catch {
+                failure = error
+                return nil
+            }
+        }
+        guard let inference else { throw failure ?? DeviceError(.inferenceFailed, "no answer") }
+        return inference
+    }
+
+    /// The local application stands between two lots: a release that waits for this becomes active.
+    public func lotBoundary(slot: SlotName = .main) { slots[slot]?.feed(.lotBoundary) }
+
+    /// Where every slot stands.
+    public var status: [SlotStatus] {
+        orderedSlots.map { slot in
+            let state = slot.machine.state
+            return SlotStatus(
+                slot: slot.name, phase: state.phase, failure: state.failure, detail: state.detail,
+                target: state.target?.release, serving: slot.serving?.part.version,
+                release: slot.serving?.held.release, image: slot.serving?.held.image.digest)
+        }
+    }
+
+    /// Something can answer in at least one slot.
+    public var isReady: Bool { slots.values.contains { $0.serving != nil } }
+
+    /// Reports and samples that wait for the controller's acknowledgement.
+    public var spooled: (reports: Int, samples: Int) { (spooler.count(.report), spooler.count(.sample)) }
+}
+
+/// Where one slot stands.
+public struct SlotStatus: Hashable, Sendable {
+    public var slot: SlotName
+    public var phase: InstallPhase
+    public var failure: InstallFailure?
+    public var detail: String
+    /// The release that the phase speaks of.
+    public var target: Digest?
+    /// What answers now.
+    public var serving: VersionID?
+    public var release: Digest?
+    public var image: Digest?
+}

@@ -1,0 +1,204 @@
+import DeviceCore
+import FleetCrypto
+import FleetModel
+import FleetWire
+public import MQTTTransport
+
+/// A device: the shell around `DeviceCore`, the same in `martlet-agent` and `martlet-fleet`. It owns one folder and one
+/// MQTT client, and any number of hosts share one loop.
+///
+/// `@unchecked Sendable`: everything that changes is touched on the loop's thread alone. `init`, `start` and `stop` may be
+/// called from anywhere; everything else says that it belongs on the loop.
+public final class DeviceHost: @unchecked Sendable {
+    public let configuration: DeviceConfiguration
+    public let loop: MQTTLoop
+    /// Names this start of the host: random, 16 hexadecimal characters.
+    public let boot: String
+    let observer: @Sendable (DeviceNotice) -> Void
+    let trust: TrustCheck
+
+    // MARK: Confined to the loop's thread
+
+    let store: DeviceStore
+    let images: ImageFolder
+    var clock: SystemClock
+    var random: SeededRandom
+    var spooler: Spooler
+    var slots: [SlotName: SlotHost] = [:]
+    var roles: TrustRoles?
+    var desired: Desired?
+    var client: MQTTClient?
+    var session: UInt64 = 0
+    var isConnected = false
+    private var isRunning = false
+    private var isReportDue = false
+    private var timer: (id: TimerID, due: Instant)?
+
+    /// Opens the device's folder; nothing moves until `start`.
+    ///
+    /// - Parameter observer: told on the loop's thread what happens; must not block.
+    /// - Throws: a store or identity that cannot be used.
+    public init(
+        configuration: DeviceConfiguration, loop: MQTTLoop,
+        observer: @escaping @Sendable (DeviceNotice) -> Void = { _ in }
+    ) throws(DeviceError) {
+        self.configuration = configuration
+        self.loop = loop
+        self.observer = observer
+        images = try ImageFolder(path: configuration.folder)
+        store = try DeviceStore(path: "\(configuration.folder)/device.db")
+        do throws(CryptoError) {
+            boot = Hexadecimal.text(try SecureRandom.bytes(8))
+            let fresh = try SecureRandom.bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+            random = SeededRandom(seed: configuration.seed ?? fresh)
+        } catch {
+            throw DeviceError(.cryptoFailed, error.context)
+        }
+        trust = TrustCheck(
+            functions: TrustFunctions(
+                hash: { SHA256.hash($0) },
+                verify: { key, signature, message in
+                    (try? VerificationKey(raw: key))?.verify(signature: signature, message: message) ?? false
+                }))
+        clock = SystemClock(floor: Self.storedFloor(in: try store.document(Documents.clock)))
+        spooler = Spooler(
+            store: store, boot: boot, limits: configuration.limits.spool, stored: try store.spooled())
+    }
+
+    /// Names of the stored documents.
+    enum Documents {
+        static let roles = "roles"
+        static let desired = "desired"
+        static let clock = "clock"
+        static func bucket(_ slot: SlotName) -> String { "bucket/\(slot)" }
+    }
+
+    // MARK: Life
+
+    /// Serves what the disk holds, connects, and from then on does what the controller wants and signatures allow.
+    public func start() {
+        loop.perform { [self] in
+            guard !isRunning else { return }
+            isRunning = true
+            restore()
+            connect()
+            rearm()
+        }
+    }
+
+    /// Stores what is counted, says goodbye and closes the folder. The host cannot be started again.
+    public func stop(completion: @escaping @Sendable () -> Void = {}) {
+        loop.perform { [self] in
+            guard isRunning else { return completion() }
+            isRunning = false
+            for slot in slots.values { slot.closeWindow(mustSpool: true) }
+            flush()
+            if let timer { loop.cancel(timer.id) }
+            timer = nil
+            sayGoodbye()
+            loop.schedule(after: Self.goodbyeMilliseconds) { [self] in
+                client = nil
+                slots.removeAll()
+                store.close()
+                completion()
+            }
+        }
+    }
+
+    /// Time for the last messages to leave.
+    private static let goodbyeMilliseconds: Int64 = 300
+
+    /// Takes up the state that the last start left.
+    private func restore() {
+        do throws(DeviceError) {
+            if let message = try store.document(Documents.roles) { adoptStoredRoles(message) }
+            for (name, state) in try store.slots() { makeSlot(name, state: state) }
+            if let stored = try store.document(Documents.desired), let desired = try? Desired(decoding: stored) {
+                self.desired = desired
+            }
+        } catch {
+            observer(.problem("\(error)"))
+        }
+        for slot in orderedSlots { slot.start() }
+        if let desired { pursue(desired) }
+    }
+
+    // MARK: Slots
+
+    var orderedSlots: [SlotHost] { slots.sorted { $0.key < $1.key }.map(\.value) }
+
+    @discardableResult
+    func makeSlot(_ name: SlotName, state: SlotState = SlotState()) -> SlotHost {
+        let slot = SlotHost(name: name, state: state, host: self)
+        slots[name] = slot
+        return slot
+    }
+
+    // MARK: Time
+
+    /// The device's time.
+    func now() -> Instant { clock.now() }
+
+    /// Sees to it that `wake` is called when the next thing is due.
+    func rearm() {
+        guard isRunning else { return }
+        let wakes = slots.values.compactMap(\.wakeAt) + [spooler.wakeAt].compactMap { $0 }
+        guard let due = wakes.min() else {
+            if let timer { loop.cancel(timer.id) }
+            timer = nil
+            return
+        }
+        if let timer, timer.due == due { return }
+        if let timer { loop.cancel(timer.id) }
+        let wait = min(max(due.since(now()), Interval(milliseconds: 0)), DeviceLimits.longestWait)
+        let id = loop.schedule(after: wait.milliseconds) { [weak self] in self?.wake() }
+        timer = (id, due)
+    }
+
+    private func wake() {
+        timer = nil
+        let time = now()
+        for slot in orderedSlots { slot.tick(at: time) }
+        if spooler.isFlushDue(at: time) { flush() }
+        perform(spooler.tick(at: time))
+        rearm()
+    }
+
+    // MARK: Storing and reporting
+
+    /// Makes all writes durable, and then sends what became sendable. False if the disk refused: those writes are gone.
+    @discardableResult
+    func flush() -> Bool {
+        do throws(DeviceError) {
+            try store.commit()
+            perform(spooler.committed(at: now()))
+            return true
+        } catch {
+            let lost = spooler.lost()
+            observer(.problem("\(error); \(lost) reports and samples are lost"))
+            return false
+        }
+    }
+
+    /// Publishes where the slots stand, once per turn of the loop however often it is asked.
+    func reportSoon() {
+        guard !isReportDue else { return }
+        isReportDue = true
+        loop.perform { [weak self] in
+            guard let self else { return }
+            isReportDue = false
+            publishReported()
+        }
+    }
+
+    private static func storedFloor(in document: [UInt8]?) -> Instant {
+        guard let document, case .unsigned(let milliseconds)? = try? CBOR(decoding: document) else { return .epoch }
+        return Instant(milliseconds: Int64(clamping: milliseconds))
+    }
+
+    /// A trusted signature proved that it is at least this late.
+    func learn(_ instant: Instant) {
+        guard clock.learn(instant) else { return }
+        try? store.put(CBOR.unsigned(UInt64(max(0, instant.milliseconds))).encoded(), as: Documents.clock)
+    }
+}

@@ -1,0 +1,174 @@
+import DeviceCore
+import EdgeRuntime
+import FleetModel
+import FleetWire
+import MQTTTransport
+
+/// A manifest that was asked for.
+struct WantedManifest {
+    let release: Digest
+    /// Since when it could have come; nil while there is no connection.
+    var since: Instant?
+    /// It came before the roles did.
+    var message: [UInt8]?
+}
+
+/// From a digest to an image on disk.
+extension SlotHost {
+    private var topics: Topics { host.configuration.topics }
+    private var limits: DeviceLimits { host.configuration.limits }
+
+    // MARK: Manifest
+
+    func fetchManifest(_ release: Digest) {
+        wanted = WantedManifest(release: release, since: host.isConnected ? host.now() : nil)
+        if let stored = try? host.store.manifest(release) { return judge(stored) }
+        host.client?.subscribe([topics.text(.release(release))], qos: .atLeastOnce)
+    }
+
+    func manifestArrived(_ release: Digest, _ message: [UInt8]) {
+        guard wanted?.release == release else { return }
+        // A broker's noise is not the release's fault: what has another digest is as good as nothing.
+        guard host.trust.functions.hash(message) == release else {
+            return host.observer(.problem("release/\(release.short): another digest"))
+        }
+        judge(message)
+    }
+
+    /// Trusts or refuses, as soon as there are roles to go by.
+    private func judge(_ message: [UInt8]) {
+        guard let release = wanted?.release else { return }
+        guard let roles = host.roles else {
+            wanted?.message = message
+            return
+        }
+        stopWaitingForManifest()
+        do throws(Refusal) {
+            let manifest = try host.trust.release(
+                message, digest: release, slot: name, state: machine.state, roles: roles, fitness: fitness,
+                at: host.now())
+            guard let held = HeldRelease(release: release, manifest: manifest, slot: name) else { return }
+            try? host.store.put(manifest: message, of: release)
+            host.learn(manifest.created)
+            feed(.manifestAccepted(held))
+        } catch {
+            host.observer(.problem("release \(release.short) refused: \(error)"))
+            feed(.manifestRefused(release: release, error.failure, detail: error.detail))
+        }
+    }
+
+    private var fitness: DeviceFitness {
+        DeviceFitness(
+            device: host.configuration.device, tags: host.configuration.tags, hardware: host.configuration.hardware,
+            runtimeVersion: host.facts.runtimeVersion, arenaLimit: limits.arenaBytes, imageLimit: limits.imageBytes)
+    }
+
+    func rolesChanged() {
+        if let message = wanted?.message { judge(message) }
+        feed(.trustChanged)
+    }
+
+    func waitForManifestAgain() { if wanted != nil { wanted?.since = host.now() } }
+
+    private func stopWaitingForManifest() {
+        guard let release = wanted?.release else { return }
+        wanted = nil
+        host.client?.unsubscribe([topics.text(.release(release))])
+    }
+
+    var manifestDue: Instant? {
+        guard host.isConnected else { return nil }
+        return wanted?.since?.advanced(by: limits.manifestTimeout)
+    }
+
+    func checkManifestTimeout(at now: Instant) {
+        guard let due = manifestDue, now >= due, let wanted else { return }
+        stopWaitingForManifest()
+        let what = wanted.message == nil ? "the manifest did not come" : "no role document came"
+        feed(.fetchFailed(release: wanted.release, .fetchTimedOut, detail: what))
+    }
+
+    // MARK: Image
+
+    func fetchImage(_ image: ImageReference, blob: Digest) {
+        if host.images.holds(image.digest) { return feed(.fetchFinished(image: image.digest)) }
+        pull?.stop()
+        pull = BlobPull(blob: blob, image: image, slot: self)
+        pull?.start()
+    }
+
+    func stopFetching() {
+        stopWaitingForManifest()
+        pull?.stop()
+        pull = nil
+    }
+
+    /// The pull has all chunks.
+    func pullFinished(_ image: Digest) {
+        pull = nil
+        feed(.fetchFinished(image: image))
+    }
+
+    func pullFailed(_ failure: InstallFailure, detail: String) {
+        pull = nil
+        guard let release = machine.state.target?.release else { return }
+        feed(.fetchFailed(release: release, failure, detail: detail))
+    }
+
+    // MARK: Verifying
+
+    /// Decodes what was pulled, hashes it whole, gives it its name, and reads it as an image.
+    func verify(_ image: ImageReference) {
+        let blob = machine.state.target?.sources[image.digest] ?? image.digest
+        do throws(DeviceError) {
+            if !host.images.isIntact(image.digest) { try decode(blob, to: image) }
+            try? host.store.delete(pull: blob)
+            FileSystem.remove(host.images.partialPath(of: blob))
+            guard let candidate = machine.state.candidate else { return }
+            do throws(DeviceError) {
+                _ = try load(candidate)
+                feed(.verified(image: image.digest))
+            } catch {
+                feed(.verifyFailed(image: image.digest, .malformedImage, detail: error.context))
+            }
+        } catch {
+            try? host.store.delete(pull: blob)
+            FileSystem.remove(host.images.partialPath(of: blob))
+            feed(
+                .verifyFailed(
+                    image: image.digest, error.code == .noSpace ? .noSpace : .wrongDigest, detail: error.context))
+        }
+    }
+
+    private func decode(_ blob: Digest, to image: ImageReference) throws(DeviceError) {
+        guard let stored = try host.store.pull(blob), let map = try? BlobMap(decoding: stored.map) else {
+            throw DeviceError(.wrongContent, "nothing is known of blob \(blob.short)")
+        }
+        let temporary = host.images.temporaryPath(of: image.digest)
+        let digest = try BlobDecoder.decode(
+            map.codec, from: host.images.partialPath(of: blob), to: temporary, limit: image.bytes)
+        guard digest == image.digest else {
+            FileSystem.remove(temporary)
+            throw DeviceError(.wrongContent, "blob \(blob.short) decodes to \(digest.short), not \(image.digest.short)")
+        }
+        try FileSystem.rename(temporary, to: host.images.path(of: image.digest))
+    }
+}
+
+extension DeviceHost {
+    /// Removes images, manifests and half-pulled blobs that no slot needs.
+    func discardUnneeded() {
+        let states = slots.values.map(\.machine.state)
+        let blobs = states.compactMap { state in
+            state.candidate.map { state.target?.sources[$0.image.digest] ?? $0.image.digest }
+        }
+        images.keep(images: states.reduce(into: []) { $0.formUnion($1.neededImages) }, partial: Set(blobs))
+        do throws(DeviceError) {
+            try store.keepManifests(states.reduce(into: []) { $0.formUnion($1.neededReleases) })
+            for blob in try store.pulls() where !blobs.contains(blob) { try store.delete(pull: blob) }
+            spooler.flushSoon(at: now(), after: configuration.limits.flushDelay)
+        } catch {
+            observer(.problem("\(error)"))
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import DeviceCore
+import FleetModel
+import FleetWire
+
+/// Answering, counting and sampling.
+extension SlotHost {
+    /// Answers one frame of raw values, row by row.
+    func infer(_ frame: UnsafeBufferPointer<Float>, tag: String) throws(DeviceError) -> Inference {
+        guard let serving else {
+            throw DeviceError(.notReady, "slot \(name) serves no release yet: \(machine.state.phase.rawValue)")
+        }
+        let start = SystemClock.monotonicMicroseconds
+        let scores = try serving.infer(frame)
+        let latency = SystemClock.monotonicMicroseconds - start
+        guard let judgement = Judgement(scores: scores) else {
+            throw inferenceFailed(frame, serving, latency: latency)
+        }
+        let isFirst = window?.isEmpty ?? false
+        window?.add(frame: frame, judgement: judgement, latency: latency)
+        let inference = Inference(
+            classIndex: judgement.classIndex, className: serving.part.classes[judgement.classIndex],
+            scores: Array(scores), release: serving.held.release, image: serving.held.image.digest,
+            version: serving.part.version, latency: latency)
+        sample(frame, inference, margin: judgement.margin, tag: tag)
+        count(serving.held.release, latency: latency, failed: false)
+        if isFirst { host.rearm() }
+        return inference
+    }
+
+    /// A frame that is not made of numbers is the sensor's fault, anything else the release's.
+    private func inferenceFailed(
+        _ frame: UnsafeBufferPointer<Float>, _ serving: LoadedRelease, latency: Int
+    ) -> DeviceError {
+        window?.addError()
+        guard frame.allSatisfy(\.isFinite) else {
+            return DeviceError(.badFrame, "the frame holds values that are not finite numbers")
+        }
+        count(serving.held.release, latency: latency, failed: true)
+        return DeviceError(.inferenceFailed, "\(serving.part.version) gave scores that are not finite numbers")
+    }
+
+    private func count(_ release: Digest, latency: Int, failed: Bool) {
+        guard machine.state.phase == .probation else { return }
+        feed(.inferred(release: release, latencyMicroseconds: latency, failed: failed))
+    }
+
+    // MARK: Samples
+
+    func adopt(_ policy: DevicePolicy) { sampler.adopt(policy.sampling, at: host.now()) }
+
+    private func sample(
+        _ frame: UnsafeBufferPointer<Float>, _ inference: Inference, margin: Float, tag: String
+    ) {
+        let cost = 4 * (frame.count + inference.scores.count) + DeviceLimits.sampleOverhead
+        let now = host.now()
+        let decision = sampler.decide(
+            margin: margin, cost: cost, spoolHasRoom: host.spooler.hasRoomForSample(bytes: cost),
+            uniform: host.random.uniform(), at: now)
+        window?.add(decision)
+        guard case .chosen(let probability) = decision else { return }
+        let key = host.spooler.nextKey(.sample)
+        let parts = sampleParts(frame, inference, key: key, probability: probability, tag: tag, at: now)
+        do throws(DeviceError) {
+            try host.spooler.add(key, parts: parts, at: now, flushAfter: host.configuration.limits.flushDelay)
+            try host.store.put(sampler.bucket.stored, as: DeviceHost.Documents.bucket(name))
+        } catch {
+            host.observer(.problem("\(error)"))
+        }
+        host.rearm()
+    }
+
+    private func sampleParts(
+        _ frame: UnsafeBufferPointer<Float>, _ inference: Inference, key: SpoolKey, probability: Float, tag: String,
+        at now: Instant
+    ) -> [[UInt8]] {
+        let size = WireLimits.samplePartBytes / MemoryLayout<Float>.size
+        let count = max(1, (frame.count + size - 1) / size)
+        return (0..<count).map { part in
+            SampleMessage(
+                boot: key.boot, sequence: key.sequence, part: part, partCount: count, slot: name,
+                release: inference.release, version: inference.version, captured: now, tag: tag,
+                probability: probability, scores: part == 0 ? inference.scores : [],
+                values: Array(frame[part * size..<min((part + 1) * size, frame.count)])
+            ).encoded()
+        }
+    }
+
+    // MARK: Reports
+
+    private var reportInterval: Interval { (host.desired?.policy ?? DevicePolicy()).reportInterval }
+
+    /// When the window is to be closed; nil while it is empty, or while the spool has no room and it goes on growing.
+    var windowDue: Instant? {
+        guard let window, !window.isEmpty, host.spooler.hasRoomForReport else { return nil }
+        return window.dueAt(reportInterval)
+    }
+
+    func closeWindowIfDue(at now: Instant) {
+        if let due = windowDue, now >= due { closeWindow(mustSpool: false) }
+    }
+
+    /// Turns what was counted into a report.
+    ///
+    /// - Parameter mustSpool: the window's release is being replaced: the oldest report makes room if it must.
+    func closeWindow(mustSpool: Bool) {
+        guard let isEmpty = window?.isEmpty, !isEmpty else { return }
+        let now = host.now()
+        do throws(DeviceError) {
+            if mustSpool { try host.spooler.makeRoomForReport() }
+            let key = host.spooler.nextKey(.report)
+            let report = window?.close(
+                boot: key.boot, sequence: key.sequence, reportsDropped: host.spooler.reportsDropped, at: now)
+            guard let report else { return }
+            try host.spooler.add(
+                key, parts: [report.encoded()], at: now, flushAfter: host.configuration.limits.flushDelay)
+        } catch {
+            host.observer(.problem("\(error)"))
+        }
+    }
+}

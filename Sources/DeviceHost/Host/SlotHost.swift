@@ -1,0 +1,217 @@
+import DeviceCore
+import EdgeRuntime
+import FleetCrypto
+import FleetModel
+import FleetWire
+
+/// One slot of a device: performs what its update machine decides, and holds the model that serves. Belongs to its host
+/// and, like it, to the loop's thread.
+final class SlotHost {
+    let name: SlotName
+    unowned let host: DeviceHost
+    private(set) var machine: UpdateMachine
+    /// What answers now.
+    private(set) var serving: LoadedRelease?
+    /// A candidate that was proved and is about to serve.
+    private var proved: LoadedRelease?
+    /// The manifest that is being waited for.
+    var wanted: WantedManifest?
+    var pull: BlobPull?
+    var window: ReportWindow?
+    var sampler: Sampler
+    private var events: [UpdateEvent] = []
+    private var isFeeding = false
+    private var lastNotice: (InstallPhase, Digest?)?
+
+    init(name: SlotName, state: SlotState, host: DeviceHost) {
+        self.name = name
+        self.host = host
+        machine = UpdateMachine(state: state, limits: host.configuration.limits.update)
+        let now = host.now()
+        // Until the controller says otherwise nothing is sampled: a device that is held out stays so after a restart.
+        sampler = Sampler(
+            policy: host.desired?.policy.sampling ?? SamplingPolicy(enabled: false),
+            bucket: Self.storedBucket(name, host.store), at: now)
+    }
+
+    // MARK: Events
+
+    func start() {
+        let intact = machine.state.neededImages.filter(host.images.isIntact)
+        feed(.started(intact: intact))
+    }
+
+    func tick(at now: Instant) {
+        if let due = machine.wakeAt(now), now >= due { feed(.tick) }
+        pull?.tick(at: now)
+        checkManifestTimeout(at: now)
+        closeWindowIfDue(at: now)
+    }
+
+    /// When `tick` is due.
+    var wakeAt: Instant? {
+        [machine.wakeAt(host.now()), pull?.wakeAt, manifestDue, windowDue].compactMap { $0 }.min()
+    }
+
+    func connected() {
+        pull?.connected()
+        waitForManifestAgain()
+    }
+
+    func disconnected() { pull?.disconnected() }
+
+    /// Feeds the machine. Events that actions bring about come after them, in order.
+    func feed(_ event: UpdateEvent) {
+        events.append(event)
+        guard !isFeeding else { return }
+        isFeeding = true
+        while !events.isEmpty {
+            for action in machine.handle(events.removeFirst(), at: host.now()) {
+                guard perform(action) else { break }
+            }
+        }
+        isFeeding = false
+        noticePhase()
+        host.rearm()
+    }
+
+    private func noticePhase() {
+        let state = machine.state
+        guard lastNotice?.0 != state.phase || lastNotice?.1 != state.target?.release else { return }
+        lastNotice = (state.phase, state.target?.release)
+        host.observer(
+            .phase(
+                name, state.phase, release: state.target?.release, failure: state.failure, detail: state.detail))
+    }
+
+    // MARK: Actions
+
+    /// False if storing failed: the rest of the list must not be done.
+    private func perform(_ action: UpdateAction) -> Bool {
+        switch action {
+        case .store: return store(receipt: nil)
+        case .commit(let proof): return store(receipt: proof)
+        case .fetchManifest(let release): fetchManifest(release)
+        case .fetchImage(let image, let blob): fetchImage(image, blob: blob)
+        case .stopFetching: stopFetching()
+        case .verifyImage(let image): verify(image)
+        case .prove(let held): prove(held)
+        case .serve(let held): serve(held)
+        case .discardUnneeded: host.discardUnneeded()
+        case .report: host.reportSoon()
+        }
+        return true
+    }
+
+    private func store(receipt proof: GoldenResult?) -> Bool {
+        do throws(DeviceError) {
+            if let proof, let champion = machine.state.champion {
+                let receipt = try signedReceipt(for: champion, proof)
+                try host.store.put(receipt: receipt, of: champion.release, slot: name)
+            }
+            try host.store.put(machine.state, for: name)
+        } catch {
+            // The commit below refuses a transaction with a failed write, and undoes it.
+            host.observer(.problem("\(error)"))
+        }
+        guard host.flush() else {
+            events.insert(.storeFailed(detail: "see the device's log"), at: 0)
+            return false
+        }
+        return true
+    }
+
+    private func signedReceipt(for held: HeldRelease, _ proof: GoldenResult) throws(DeviceError) -> [UInt8] {
+        let receipt = Receipt(
+            slot: name, release: held.release, image: held.image.digest, version: held.version, counter: held.counter,
+            goldenError: proof.maximumError, latency: proof.latency, instructionSet: host.facts.instructionSet,
+            runtimeVersion: host.facts.runtimeVersion, committedAt: host.now())
+        let key = host.configuration.signingKey
+        let payload = receipt.encoded()
+        do throws(CryptoError) {
+            let message = COSESign.toBeSigned(payload: payload, context: .receipt, keyID: key.keyID)
+            let signature = COSESign.Signature(keyID: key.keyID, signature: try key.sign(message))
+            return COSESign(payload: payload, signatures: [signature]).encoded()
+        } catch {
+            throw DeviceError(.cryptoFailed, error.context)
+        }
+    }
+
+    var reported: ReportedSlot {
+        machine.reported(slot: name, receipts: (try? host.store.receipts(name)) ?? [])
+    }
+
+    // MARK: Proving and serving
+
+    private func prove(_ held: HeldRelease) {
+        proved = nil
+        do throws(DeviceError) {
+            let release = try load(held)
+            let result = try release.prove(clock: { SystemClock.monotonicMicroseconds })
+            proved = release
+            events.append(.proved(release: held.release, result))
+        } catch {
+            events.append(.proofImpossible(release: held.release, detail: error.context))
+        }
+    }
+
+    private func serve(_ held: HeldRelease?) {
+        guard held != serving?.held else { return }
+        closeWindow(mustSpool: true)
+        window = nil
+        serving = nil
+        defer {
+            proved = nil
+            host.observer(.serving(name, serving?.part.version, release: serving?.held.release))
+        }
+        guard let held else { return }
+        do throws(DeviceError) {
+            let ready = proved.flatMap { $0.held == held ? $0 : nil }
+            let release = if let ready { ready } else { try load(held) }
+            serving = release
+            window = ReportWindow(slot: name, release: held.release, part: release.part, start: host.now())
+            sampler.releaseChanged(at: host.now())
+        } catch {
+            host.observer(.problem("slot \(name): \(error)"))
+            events.append(.serveFailed(release: held.release, detail: error.context))
+        }
+    }
+
+    /// Loads a release from the disk. Its manifest was trusted before it was stored.
+    func load(_ held: HeldRelease) throws(DeviceError) -> LoadedRelease {
+        guard let message = try host.store.manifest(held.release) else {
+            throw DeviceError(.wrongContent, "the manifest of \(held.release.short) is not stored")
+        }
+        let part: ReleasePart?
+        do throws(WireError) {
+            part = try ReleaseManifest(decoding: COSESign(decoding: message).payload).part(for: name)
+        } catch {
+            throw DeviceError(.wrongContent, "the manifest of \(held.release.short): \(error)")
+        }
+        guard let part, part.image == held.image else {
+            throw DeviceError(.wrongContent, "the manifest of \(held.release.short) is not the one that was trusted")
+        }
+        return try LoadedRelease(held: held, part: part, path: host.images.path(of: held.image.digest))
+    }
+
+    private static func storedBucket(_ slot: SlotName, _ store: DeviceStore) -> TokenBucket? {
+        guard let bytes = try? store.document(DeviceHost.Documents.bucket(slot)) else { return nil }
+        return TokenBucket(stored: bytes)
+    }
+}
+
+extension TokenBucket {
+    /// Level and time, as an array of two integers.
+    var stored: [UInt8] {
+        CBOR.array([
+            .unsigned(UInt64(max(0, level.rounded(.down)))), .integer(Int(filledAt.milliseconds)),
+        ]).encoded()
+    }
+
+    init?(stored: [UInt8]) {
+        guard case .array(let items)? = try? CBOR(decoding: stored), items.count == 2,
+            case .unsigned(let level) = items[0], case .unsigned(let time) = items[1]
+        else { return nil }
+        self.init(level: Double(level), at: Instant(milliseconds: Int64(clamping: time)))
+    }
+}

@@ -1,0 +1,52 @@
+import FleetModel
+
+/// Images by digest, and blobs that are being pulled. A file in `images/` is whole: it gets its name only after its
+/// bytes were hashed and synced.
+struct ImageFolder {
+    private let images: String
+    private let partial: String
+    let path: String
+
+    init(path: String) throws(DeviceError) {
+        self.path = path
+        images = "\(path)/images"
+        partial = "\(path)/partial"
+        for folder in [path, images, partial] { try FileSystem.makeFolder(folder) }
+        // What was being decoded when the power went is decoded again.
+        for name in FileSystem.names(in: images) where name.hasSuffix(".new") {
+            FileSystem.remove("\(images)/\(name)")
+        }
+    }
+
+    /// Where an image lies, or would lie.
+    func path(of image: Digest) -> String { "\(images)/\(image.hex)" }
+    /// Where an image is decoded to before it gets its name.
+    func temporaryPath(of image: Digest) -> String { "\(path(of: image)).new" }
+    /// Where a blob's chunks are gathered.
+    func partialPath(of blob: Digest) -> String { "\(partial)/\(blob.hex)" }
+
+    func holds(_ image: Digest) -> Bool { FileSystem.exists(path(of: image)) }
+
+    /// Digests of the images on disk, in order.
+    var held: [Digest] { FileSystem.names(in: images).compactMap { Digest(hex: $0) }.sorted() }
+
+    /// Whether the file's bytes have its digest. Damaged files are removed.
+    func isIntact(_ image: Digest) -> Bool {
+        let path = path(of: image)
+        guard FileSystem.exists(path) else { return false }
+        let found: Digest? = try? File(path, .read).digest()
+        if found == image { return true }
+        // A file that cannot be read just now is not proved to be damaged.
+        if found != nil { FileSystem.remove(path) }
+        return false
+    }
+
+    /// Removes every image that is not needed, and every partial blob but these.
+    func keep(images needed: Set<Digest>, partial blobs: Set<Digest>) {
+        for image in held where !needed.contains(image) { FileSystem.remove(path(of: image)) }
+        for name in FileSystem.names(in: partial) {
+            if let blob = Digest(hex: name), blobs.contains(blob) { continue }
+            FileSystem.remove("\(partial)/\(name)")
+        }
+    }
+}

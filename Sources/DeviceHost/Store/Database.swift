@@ -1,0 +1,162 @@
+import GRDBSQLite
+
+/// One connection to one SQLite file, used by one thread. Writes gather in one transaction until `commit`, so that many
+/// of them cost one sync of the disk.
+final class Database {
+    private var handle: OpaquePointer?
+    private var statements: [String: OpaquePointer] = [:]
+    private let path: String
+    private var isInTransaction = false
+    /// A write of the open transaction failed: none of it may be committed.
+    private var isSpoiled = false
+
+    /// Opens or makes the file, in WAL mode with every commit synced.
+    init(path: String) throws(DeviceError) {
+        self.path = path
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        guard code == SQLITE_OK else {
+            let problem = failure("open")
+            sqlite3_close_v2(handle)
+            handle = nil
+            throw problem
+        }
+        sqlite3_busy_timeout(handle, 5000)
+        // A small cache: thousands of these may live in one process.
+        for pragma in ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256"] {
+            try execute("PRAGMA \(pragma)")
+        }
+    }
+
+    deinit { close() }
+
+    /// Finishes and closes. What was not committed is gone.
+    func close() {
+        for statement in statements.values { sqlite3_finalize(statement) }
+        statements.removeAll()
+        sqlite3_close_v2(handle)
+        handle = nil
+    }
+
+    // MARK: Transactions
+
+    /// Makes all writes since the last commit durable: all of them, or none. After an error they are gone.
+    func commit() throws(DeviceError) {
+        guard !isSpoiled else {
+            rollBack()
+            throw DeviceError(.storeFailed, "\(path): an earlier write of the same transaction failed")
+        }
+        guard isInTransaction else { return }
+        do {
+            try execute("COMMIT")
+            isInTransaction = false
+        } catch {
+            rollBack()
+            throw error
+        }
+    }
+
+    /// Forgets all writes since the last commit.
+    func rollBack() {
+        isSpoiled = false
+        guard isInTransaction else { return }
+        isInTransaction = false
+        // SQLite may have rolled back by itself (disk full): then there is nothing to do.
+        _ = sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+    }
+
+    // MARK: Statements
+
+    /// Runs SQL without parameters or rows.
+    func execute(_ sql: String) throws(DeviceError) {
+        guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw failure(sql) }
+    }
+
+    /// Runs one writing statement in the open transaction, and opens it if need be. An error spoils the transaction:
+    /// `commit` will refuse it.
+    func write(_ sql: String, _ values: [SQLValue] = []) throws(DeviceError) {
+        do {
+            if !isInTransaction {
+                try execute("BEGIN IMMEDIATE")
+                isInTransaction = true
+            }
+            _ = try read(sql, values) { _ in () }
+        } catch {
+            isSpoiled = true
+            throw error
+        }
+    }
+
+    /// The rows of a query.
+    func read<Value>(
+        _ sql: String, _ values: [SQLValue] = [], row: (SQLRow) -> Value
+    ) throws(DeviceError) -> [Value] {
+        let statement = try prepared(sql)
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
+        for (index, value) in values.enumerated() {
+            guard value.bind(to: statement, at: Int32(index + 1)) == SQLITE_OK else { throw failure(sql) }
+        }
+        var rows: [Value] = []
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW: rows.append(row(SQLRow(statement: statement)))
+            case SQLITE_DONE: return rows
+            default: throw failure(sql)
+            }
+        }
+    }
+
+    private func prepared(_ sql: String) throws(DeviceError) -> OpaquePointer {
+        if let statement = statements[sql] { return statement }
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil) == SQLITE_OK,
+            let statement
+        else { throw failure(sql) }
+        statements[sql] = statement
+        return statement
+    }
+
+    private func failure(_ doing: String) -> DeviceError {
+        let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+        return DeviceError(.storeFailed, "\(path): \(text) (code \(sqlite3_extended_errcode(handle)), \(doing))")
+    }
+}
+
+/// A value to bind.
+enum SQLValue {
+    case integer(Int64)
+    case text(String)
+    case blob([UInt8])
+
+    /// SQLite copies the bytes before the call returns.
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
+        let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        switch self {
+        case .integer(let value): return sqlite3_bind_int64(statement, index, value)
+        case .text(let text): return sqlite3_bind_text(statement, index, text, -1, copies)
+        case .blob(let bytes):
+            guard !bytes.isEmpty else { return sqlite3_bind_zeroblob(statement, index, 0) }
+            return sqlite3_bind_blob(statement, index, bytes, Int32(bytes.count), copies)
+        }
+    }
+}
+
+/// The current row of a query: columns from 0.
+struct SQLRow {
+    fileprivate let statement: OpaquePointer
+
+    func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
+
+    func text(_ column: Int32) -> String {
+        sqlite3_column_text(statement, column).map { String(cString: $0) } ?? ""
+    }
+
+    func blob(_ column: Int32) -> [UInt8] {
+        guard let pointer = sqlite3_column_blob(statement, column) else { return [] }
+        let count = Int(sqlite3_column_bytes(statement, column))
+        return Array(UnsafeRawBufferPointer(start: pointer, count: count))
+    }
+}
