@@ -1,2 +1,0 @@
-/// The part `Training`: see ARCHITECTURE.md.
-enum TrainingPlaceholder {}
