@@ -86,6 +86,7 @@ public struct SlidingWindow: Sendable {
     @inlinable
     public var isPointwise: Bool {
         taps == 1 && strideHeight == 1 && strideWidth == 1 && padTop == 0 && padLeft == 0
+            && outputHeight == inputHeight && outputWidth == inputWidth
     }
 }
 
