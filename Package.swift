@@ -140,6 +140,7 @@ if !deviceOnly {
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -166,10 +167,13 @@ if !deviceOnly {
     let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
     let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
     let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+    let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+    let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
     let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
     targets += [
         .target(name: "FrameSource", dependencies: ["FleetModel", yams], swiftSettings: strict),
+        .target(name: "FleetClient", dependencies: [httpClient, nioCore, nioHTTP, nioSSL], swiftSettings: strict),
         .target(
             name: "FleetStore", dependencies: ["FleetModel", "FleetCrypto", "FleetWire", "Sketches", grdb],
             swiftSettings: strict),
@@ -193,9 +197,9 @@ if !deviceOnly {
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "FleetConsole", "FleetController", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire", "Training",
-                "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "FrameSource", "Sketches",
-                arguments, configuration, yams, logging, metrics, lifecycle, httpClient, nioCore, hummingbird,
+                "FleetConsole", "FleetController", "FleetClient", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire",
+                "Training", "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "FrameSource", "Sketches",
+                arguments, configuration, systemPackage, logging, metrics, lifecycle, httpClient, nioCore, hummingbird,
             ],
             swiftSettings: strict),
 
@@ -208,13 +212,20 @@ if !deviceOnly {
             path: "firmware-sim/VirtualFleet", swiftSettings: strict),
         .executableTarget(
             name: "martlet-fleet",
-            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource", arguments],
+            dependencies: ["VirtualFleet", "MQTTTransport", "FrameSource", arguments],
             path: "firmware-sim/martlet-fleet", swiftSettings: strict),
         .executableTarget(
             name: "martlet-demo",
-            dependencies: ["VirtualFleet", "FrameSource", "FleetModel", "Sketches", arguments, httpClient, nioCore],
+            dependencies: [
+                "VirtualFleet", "FrameSource", "FleetClient", "FleetModel", "FleetStore", arguments, httpClient, nioCore,
+                nioHTTP, hummingbird, logging, grdb,
+            ],
             path: "firmware-sim/martlet-demo", swiftSettings: strict),
 
+        .testTarget(
+            name: "FleetClientTests",
+            dependencies: ["FleetClient", hummingbird, hummingbirdTesting, httpClient, httpTypes, logging, nioCore],
+            swiftSettings: strict),
         .testTarget(name: "FrameSourceTests", dependencies: ["FrameSource", "FleetModel"], swiftSettings: strict),
         .testTarget(
             name: "FleetStoreTests", dependencies: ["FleetStore", "FleetModel", "FleetCrypto", "FleetWire", grdb],
@@ -242,7 +253,7 @@ if !deviceOnly {
             name: "IntegrationTests",
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceHost",
-                "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource", httpClient,
+                "FleetClient", "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource", httpClient,
                 nioCore, grdb, logging, lifecycle,
             ],
             swiftSettings: strict),

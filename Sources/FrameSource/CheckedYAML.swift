@@ -41,6 +41,8 @@ public final class ProblemList {
 public final class YAMLSection {
     /// Largest configuration file, in bytes.
     public static let fileLimit = 1 << 20
+    /// Edits between an unknown key and the known one that is offered instead.
+    private static let nearDistance = 2
 
     private let mapping: [(key: String, value: Node, line: Int)]
     private let path: String
@@ -199,8 +201,9 @@ public final class YAMLSection {
     /// Reports every key that nothing has read.
     public func finish() {
         for entry in mapping where !known.contains(entry.key) {
-            let near = known.min { distance($0, entry.key) < distance($1, entry.key) }
-            let hint = near.map { ", did you mean '\($0)'?" } ?? ""
+            let near = known.map { (key: $0, distance: EditDistance.between($0, entry.key)) }
+                .filter { $0.distance <= Self.nearDistance }.min { ($0.distance, $0.key) < ($1.distance, $1.key) }
+            let hint = near.map { ", did you mean '\($0.key)'?" } ?? ""
             list.add(
                 ConfigurationProblem(line: entry.line, key: full(entry.key), message: "is not a known key\(hint)"))
         }
@@ -226,9 +229,4 @@ public final class YAMLSection {
     }
 
     private func full(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
-
-    /// Letters that differ, roughly: enough to name the likely key.
-    private func distance(_ a: String, _ b: String) -> Int {
-        abs(a.count - b.count) + zip(a, b).reduce(0) { $0 + ($1.0 == $1.1 ? 0 : 1) }
-    }
 }
