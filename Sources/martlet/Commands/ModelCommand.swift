@@ -1,0 +1,63 @@
+import ArgumentParser
+import FleetClient
+import FleetModel
+import Foundation
+
+/// `martlet model`: models and their versions.
+struct ModelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model", abstract: "Push, list and show models.",
+        subcommands: [Push.self, List.self, Show.self])
+
+    struct Push: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Register an ONNX file as the next version of a model.",
+            discussion: "The controller compiles it to an image; operators that the runtime lacks are listed at once.")
+        @OptionGroup var client: ClientOptions
+        @Argument(help: "The model's name.") var model: String
+        @Argument(help: "The ONNX file.") var file: String
+        @Option(name: .customLong("lineage"), help: "What the version comes from, key=value; may be repeated.")
+        var lineage: [String] = []
+
+        func run() async throws {
+            let bytes = try Arguments.file(file)
+            let pairs = try Arguments.pairs(lineage, option: "--lineage")
+            try await client.run { api in
+                let text = try JSONValue.object(pairs.mapValues(JSONValue.string)).text()
+                let answer = try await api.upload(
+                    "/api/v1/models/\(model)/versions", query: [("lineage", text)], type: "application/octet-stream", bytes)
+                try client.show(answer) { "\($0["id"].cell), image \($0["image"].cell)" }
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List models.")
+        @OptionGroup var client: ClientOptions
+
+        func run() async throws {
+            try await client.run { api in
+                try client.list(
+                    try await api.all("/api/v1/models"),
+                    [("MODEL", "name"), ("VERSIONS", "versions"), ("CREATED", "createdAt"), ("DESCRIPTION", "description")])
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a model, or one version as model:number.")
+        @OptionGroup var client: ClientOptions
+        @Argument(help: "The model, such as shoulder or shoulder:2.") var model: String
+
+        func run() async throws {
+            let path: String
+            if model.contains(":") {
+                let version = try Arguments.version(model)
+                path = "/api/v1/models/\(version.model)/versions/\(version.number)"
+            } else {
+                path = "/api/v1/models/\(model)"
+            }
+            try await client.run { api in try client.show(try await api.get(path), Details.text) }
+        }
+    }
+}

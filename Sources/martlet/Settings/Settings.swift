@@ -1,0 +1,46 @@
+/// Every key of the controller's configuration. `martlet config list` prints this table.
+extension Setting {
+    static let data = Setting("data", .path, default: "martlet-data", "The data folder: database, blobs, broker, certificates.")
+    static let httpHost = Setting("http.host", .text, default: "127.0.0.1", "Address that the API and the console listen on.")
+    static let httpPort = Setting("http.port", .integer(0...65_535), default: "8480", "Port of the API and the console; 0 takes a free one.")
+    static let tlsCertificate = Setting(
+        "http.tls.certificate", .path, default: "", "PEM certificate chain; with it the API speaks HTTPS.")
+    static let tlsKey = Setting("http.tls.key", .path, default: "", "PEM private key of the certificate.")
+    static let broker = Setting(
+        "broker.mode", .choice(["embedded", "external"]), default: "embedded",
+        "A private mosquitto that the controller runs, or a broker of yours.")
+    static let brokerHost = Setting(
+        "broker.host", .text, default: "127.0.0.1", "Name or address that devices and the controller reach the broker at.")
+    static let brokerPort = Setting(
+        "broker.port", .integer(0...65_535), default: "0", "The broker's TLS port; 0 takes a free one and remembers it.")
+    static let brokerAuthority = Setting(
+        "broker.tls.authority", .path, default: "", "PEM authority of an external broker's certificate.")
+    static let brokerCertificate = Setting(
+        "broker.tls.certificate", .path, default: "", "PEM certificate of the controller at an external broker.")
+    static let brokerKey = Setting("broker.tls.key", .path, default: "", "PEM private key of that certificate.")
+    static let initKeys = Setting(
+        "trust.init_keys", .list, default: "", "Release keys to make on an empty data folder, one per person.")
+    static let threshold = Setting(
+        "trust.threshold", .integer(1...16), default: "2", "Distinct release keys that must sign a release.")
+    static let reportSeconds = Setting(
+        "devices.report_interval", .integer(1...86_400), default: "60", "Seconds between a device's reports.")
+    static let groupBy = Setting(
+        "monitoring.group_by", .text, default: "group", "The tag whose values are the groups of drift and accuracy.")
+    static let retainedBytes = Setting(
+        "delivery.retained_bytes", .integer(1_048_576...2_147_483_648), default: "268435456",
+        "Most bytes of blobs that the broker keeps retained.")
+    static let trainers = Setting(
+        "training.trainers", .list, default: "", "Trainers beside the built-in one, each name=command.")
+    static let logLevel = Setting(
+        "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]), default: "info",
+        "Least severe level that is logged.")
+}
+
+/// The table.
+enum Settings {
+    static let all: [Setting] = [
+        .data, .httpHost, .httpPort, .tlsCertificate, .tlsKey, .broker, .brokerHost, .brokerPort, .brokerAuthority,
+        .brokerCertificate, .brokerKey, .initKeys, .threshold, .reportSeconds, .groupBy, .retainedBytes, .trainers,
+        .logLevel,
+    ]
+}
