@@ -174,7 +174,10 @@ extension DeviceHost {
 
     // MARK: Reports and samples
 
-    private func settle(_ ack: Ack) { perform(spooler.acknowledged(ack, at: now())) }
+    private func settle(_ ack: Ack) {
+        perform(spooler.acknowledged(ack, at: now()))
+        observer(.acknowledged(ack))
+    }
 
     func perform(_ actions: [SpoolAction]) {
         for action in actions {

@@ -1,4 +1,5 @@
 public import FleetModel
+public import FleetWire
 
 /// What a host tells whoever runs it, on the loop's thread: for logs, for tests and for simulations. Nothing depends on
 /// its being heard.
@@ -9,6 +10,8 @@ public enum DeviceNotice: Sendable {
     case phase(SlotName, InstallPhase, release: Digest?, failure: InstallFailure?, detail: String)
     /// From now on this version answers, or none.
     case serving(SlotName, VersionID?, release: Digest?)
+    /// The controller's transaction holds these; the device has forgotten them.
+    case acknowledged(Ack)
     /// Something was refused or failed; work goes on.
     case problem(String)
 }
@@ -24,7 +27,14 @@ extension DeviceNotice: CustomStringConvertible {
                 "slot \(slot): \(phase.rawValue) \(release?.short ?? "-")\(failure)\(detail.isEmpty ? "" : ": \(detail)")"
         case .serving(let slot, let version, let release):
             return "slot \(slot): serving \(version?.description ?? "nothing") \(release?.short ?? "")"
+        case .acknowledged(let ack): return ack.streams.map { Self.line($0, boot: ack.boot) }.joined(separator: "; ")
         case .problem(let text): return text
         }
+    }
+
+    /// `acknowledged report boot=B highest=7 holes=3..<5`: the form that the demo's ledger reads.
+    private static func line(_ stream: StreamAck, boot: String) -> String {
+        let holes = stream.holes.map { "\($0.lowerBound)..<\($0.upperBound)" }.joined(separator: ",")
+        return "acknowledged \(stream.stream.rawValue) boot=\(boot) highest=\(stream.highest) holes=\(holes)"
     }
 }

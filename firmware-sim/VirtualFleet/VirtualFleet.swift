@@ -1,2 +1,0 @@
-/// The part `VirtualFleet`: see ARCHITECTURE.md.
-enum VirtualFleetPlaceholder {}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Dispatch
+import Foundation
+import FrameSource
+import MQTTTransport
+import VirtualFleet
+
+/// A simulated fleet.
+@main
+struct Fleet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet-fleet", abstract: "Run simulated devices: real device code on recorded streams.",
+        subcommands: [Run.self])
+}
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run devices on a real broker until SIGTERM or Ctrl-C.",
+        discussion: """
+            --devices is a folder with one identity folder per device, each made by `martlet device provision`. Every \
+            device replays its own recordings in an order drawn from --seed and logs its predictions.
+            """)
+
+    @Option(help: "A configuration file with a stream and a loop section.") var config: String
+    @Option(help: "A folder of identity folders.") var devices: String
+    @Option(help: "Where prediction logs go, one CSV a device.") var predictions: String
+    @Option(help: "The seed of every random choice.") var seed: UInt64 = 1
+    @Option(help: "Frames a second of each device (default: the configuration's).") var rate: Int?
+
+    func run() async throws {
+        let loopDescription = try LoopDescription(file: config)
+        let frames = try StreamReader(loopDescription.stream).frames()
+        try FileManager.default.createDirectory(atPath: predictions, withIntermediateDirectories: true)
+        let loop = try MQTTLoop()
+        let runner = try FleetRunner(
+            plan: FleetRunner.Plan(
+                devicesFolder: devices, outputFolder: predictions,
+                framesPerSecond: rate ?? loopDescription.framesPerSecond, seed: seed),
+            frames: frames, loop: loop
+        ) { Output.line($0) }
+        loop.start()
+        Output.line("\(runner.count) devices, seed \(seed)")
+        runner.start()
+        await Signals.termination()
+        try await runner.drain()
+        loop.stop()
+    }
+}
+
+/// Waiting for somebody to end the program.
+enum Signals {
+    /// Returns at SIGTERM or SIGINT.
+    static func termination() async {
+        let sources = [SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            return DispatchSource.makeSignalSource(signal: number, queue: .global())
+        }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let once = Once { continuation.resume() }
+            for source in sources {
+                source.setEventHandler { once.run() }
+                source.activate()
+            }
+        }
+        for source in sources { source.cancel() }
+    }
+}
