@@ -89,7 +89,10 @@ var targets: [Target] = [
     .testTarget(name: "MQTTTransportTests", dependencies: ["MQTTTransport"], swiftSettings: strict),
     .testTarget(
         name: "DeviceHostTests",
-        dependencies: ["DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "ModelImage", "Sketches"],
+        dependencies: [
+            "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "ModelImage", "MQTTTransport",
+            "Sketches", "CZstd",
+        ],
         swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
 ]

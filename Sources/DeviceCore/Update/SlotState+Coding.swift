@@ -126,7 +126,7 @@ extension HeldRelease {
         .fields([
             Key.release: .digest(release), .image: .digest(image.digest), .imageBytes: .integer(image.bytes),
             .arenaBytes: .integer(image.arenaBytes), .version: .version(version), .counter: .count(counter),
-            .mayReturnTo: .array(mayReturnTo.map(CBOR.digest)), .tolerance: .float(tolerance),
+            .mayReturnTo: .array(mayReturnTo.map(CBOR.digest)), .tolerance: .float(Double(tolerance)),
             .latencyLimit: .integer(latencyLimit),
         ])
     }
@@ -146,7 +146,7 @@ extension HeldRelease {
 }
 
 extension GoldenResult {
-    var cbor: CBOR { .array([.float(maximumError), .integer(latency)]) }
+    var cbor: CBOR { .array([.float(Double(maximumError)), .integer(latency)]) }
 
     init(cbor: CBOR) throws(WireError) {
         let parts = try cbor.asTuple(2)

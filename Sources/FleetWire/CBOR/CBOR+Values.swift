@@ -15,7 +15,7 @@ extension CBOR {
     package static func name(_ name: some CheckedName) -> CBOR { .text(name.text) }
     package static func digest(_ digest: Digest) -> CBOR { .bytes(digest.bytes) }
     package static func instant(_ instant: Instant) -> CBOR { .integer(Int(instant.milliseconds)) }
-    package static func float(_ value: Float) -> CBOR { .float(Double(value)) }
+    static func float(_ value: Float) -> CBOR { .float(Double(value)) }
     /// A count, cut to what a message can say.
     package static func count(_ count: UInt64) -> CBOR { .unsigned(min(count, WireLimits.integer)) }
     package static func counts(_ counts: [UInt64]) -> CBOR { .array(counts.map(count)) }

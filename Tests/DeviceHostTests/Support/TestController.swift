@@ -1,0 +1,156 @@
+import CZstd
+import DeviceHost
+import FleetCrypto
+import FleetModel
+import FleetWire
+import Foundation
+import MQTTTransport
+import Synchronization
+import Testing
+
+/// What a controller does, reduced to what devices see of it.
+final class TestController: Sendable {
+    struct Seen {
+        var presence: [DeviceID: Presence] = [:]
+        var reported: [DeviceID: Reported] = [:]
+        var reports: [Report] = []
+        var samples: [SampleMessage] = []
+        var needs: [Need] = []
+    }
+
+    let seen = Mutex(Seen())
+    /// Whether reports and samples are acknowledged.
+    let acknowledges = Mutex(true)
+    let loop: MQTTLoop
+    let trust: TestTrust
+    private let client: MQTTClient
+
+    init(broker: TestBroker, loop: MQTTLoop) throws {
+        self.loop = loop
+        trust = try TestTrust()
+        final class Box: Sendable { let controller = Mutex<(@Sendable (MQTTEvent) -> Void)?>(nil) }
+        let box = Box()
+        client = try loop.makeClient(
+            MQTTConfiguration(
+                host: "127.0.0.1", port: broker.port, clientID: "controller-\(UUID().uuidString.prefix(8))")
+        ) { event in box.controller.withLock { $0 }?(event) }
+        box.controller.withLock { $0 = { [weak self] event in self?.receive(event) } }
+        client.subscribe([Topics().allUp], qos: .atLeastOnce)
+        client.connect()
+    }
+
+    private func receive(_ event: MQTTEvent) {
+        guard case .message(let message) = event, !message.payload.isEmpty,
+            let topic = try? Topics().parse(message.topic)
+        else { return }
+        seen.withLock { seen in
+            switch topic {
+            case .presence(let device): seen.presence[device] = try? Presence(decoding: message.bytes)
+            case .reported(let device): seen.reported[device] = try? Reported(decoding: message.bytes)
+            case .report: if let report = try? Report(decoding: message.bytes) { seen.reports.append(report) }
+            case .sample: if let sample = try? SampleMessage(decoding: message.bytes) { seen.samples.append(sample) }
+            case .need: if let need = try? Need(decoding: message.bytes) { seen.needs.append(need) }
+            default: break
+            }
+        }
+        if let device = topic.device, acknowledges.withLock({ $0 }) { acknowledge(topic, device, message.bytes) }
+    }
+
+    private func acknowledge(_ topic: Topic, _ device: DeviceID, _ bytes: [UInt8]) {
+        let ack: Ack
+        if case .report = topic, let report = try? Report(decoding: bytes) {
+            ack = Ack(boot: report.boot, streams: [StreamAck(stream: .report, highest: report.sequence, holes: [])])
+        } else if case .sample = topic, let sample = try? SampleMessage(decoding: bytes) {
+            ack = Ack(boot: sample.boot, streams: [StreamAck(stream: .sample, highest: sample.sequence, holes: [])])
+        } else {
+            return
+        }
+        publish(.ack(device), ack.encoded())
+    }
+
+    // MARK: Publishing
+
+    func publish(_ topic: Topic, _ payload: [UInt8]) {
+        client.publish(topic: topic.text, payload: payload, qos: .atLeastOnce, retain: topic.isRetained)
+    }
+
+    func publishRoles(number: UInt64 = 1) throws { publish(.roles, try trust.roles(number: number)) }
+
+    /// Publishes manifest, map and chunks; gives the release's digest.
+    func publish(
+        _ release: TestRelease, keys: [SigningKey]? = nil, codec: BlobCodec = .raw, chunkBytes: Int = 128,
+        skippingChunks skipped: Set<Int> = [], damaging: Int? = nil
+    ) throws -> Digest {
+        let message = try release.signed(by: keys ?? trust.people)
+        let digest = SHA256.hash(message)
+        publish(.release(digest), message)
+        publishBlob(
+            release, codec: codec, chunkBytes: chunkBytes, skippingChunks: skipped, damaging: damaging)
+        return digest
+    }
+
+    func publishBlob(
+        _ release: TestRelease, codec: BlobCodec = .raw, chunkBytes: Int = 128, skippingChunks skipped: Set<Int> = [],
+        damaging: Int? = nil
+    ) {
+        let image = SHA256.hash(release.image)
+        let blob = codec == .zstd ? Self.compress(release.image) : release.image
+        let chunks = stride(from: 0, to: blob.count, by: chunkBytes).map {
+            Array(blob[$0..<min($0 + chunkBytes, blob.count)])
+        }
+        let map = BlobMap(
+            bytes: blob.count, chunkBytes: chunkBytes, pageChunks: 2, codec: codec, image: image,
+            imageBytes: release.image.count, base: nil, chunks: chunks.map { SHA256.hash($0) })
+        publish(.blobMap(image), map.encoded())
+        for (index, chunk) in chunks.enumerated() where !skipped.contains(index) {
+            let bytes = damaging == index ? chunk.map { $0 ^ 1 } : chunk
+            publish(.chunk(image, page: index / 2, index: index % 2), bytes)
+        }
+    }
+
+    private static func compress(_ bytes: [UInt8]) -> [UInt8] {
+        var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
+        let count = ZSTD_compress(&output, output.count, bytes, bytes.count, 3)
+        return Array(output[..<count])
+    }
+
+    func want(
+        _ release: Digest?, on device: DeviceID, generation: UInt64, activation: ActivationCondition = .now,
+        policy: DevicePolicy = DevicePolicy(
+            reportInterval: Interval(milliseconds: 200),
+            sampling: SamplingPolicy(floor: 0.5, slope: 0.5, bytesPerDay: 1 << 24, burstBytes: 1 << 20))
+    ) {
+        let slots = release.map {
+            [
+                DesiredSlot(
+                    slot: .main, release: $0, activation: activation,
+                    deadline: Instant(milliseconds: 4_000_000_000_000))
+            ]
+        }
+        publish(.desired(device), Desired(generation: generation, slots: slots ?? [], policy: policy).encoded())
+    }
+
+    // MARK: Looking
+
+    func slot(_ device: DeviceID) -> ReportedSlot? { seen.withLock { $0.reported[device]?.slots.first } }
+
+    func receipts(_ device: DeviceID) -> [Receipt] {
+        (slot(device)?.receipts ?? []).compactMap { bytes in
+            (try? COSESign(decoding: bytes)).flatMap { try? Receipt(decoding: $0.payload) }
+        }
+    }
+}
+
+/// Waits until something holds.
+@discardableResult
+func eventually(
+    _ what: Comment, seconds: Double = 10, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () -> Bool
+) -> Bool {
+    let end = Date().addingTimeInterval(seconds)
+    while Date() < end {
+        if condition() { return true }
+        usleep(5000)
+    }
+    #expect(Bool(false), what, sourceLocation: sourceLocation)
+    return false
+}
