@@ -126,7 +126,7 @@ enum ConstantEvaluator {
             for (place, element) in zip(places, values) { result[place] = element }
             return Constant(elementType: x.elementType, shape: shape, elements: .floats(result))
         case .integers(let values):
-            var result = [Int64](repeating: Int64(value), count: count)
+            var result = [Int64](repeating: ConstantCast.integer(Double(value), x.elementType), count: count)
             for (place, element) in zip(places, values) { result[place] = element }
             return Constant(elementType: x.elementType, shape: shape, elements: .integers(result))
         }

@@ -40,7 +40,8 @@ enum ShapeInference {
                 throw ShapeError("a convolution of \(x) with \(shapes.dropFirst().map(\.description))")
             }
             let channels = x[order == .first ? 1 : x.count - 1]
-            guard groups > 0, channels == shapes[1][1] * groups, shapes[1][0] % groups == 0 else {
+            guard groups > 0, channels % groups == 0, channels / groups == shapes[1][1], shapes[1][0] % groups == 0
+            else {
                 throw ShapeError("weights \(shapes[1]) in \(groups) groups do not fit \(channels) channels")
             }
             return windowed(x, channels: shapes[1][0], window, order)

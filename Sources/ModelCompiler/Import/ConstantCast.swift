@@ -21,7 +21,7 @@ enum ConstantCast {
     }
 
     /// Towards zero; outside the type's range the result is undefined in ONNX and saturates here.
-    private static func integer(_ value: Double, _ type: ElementType) -> Int64 {
+    static func integer(_ value: Double, _ type: ElementType) -> Int64 {
         if type == .bool { return value == 0 ? 0 : 1 }
         guard !value.isNaN else { return 0 }
         guard value.magnitude < 0x1p63 else { return value < 0 ? .min : .max }

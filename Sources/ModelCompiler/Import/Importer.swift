@@ -90,6 +90,9 @@ struct Importer {
             guard case let id?? = scope[output.name] else {
                 throw .invalidModel("the output \"\(output.name)\" is given by no node")
             }
+            guard Shape(builder.shape(id)) != nil else {
+                throw .invalidModel("the output \"\(output.name)\" has a shape that no image can hold")
+            }
             builder.graph.outputs.append(Graph.Output(name: output.name, value: id))
         }
         guard !builder.graph.outputs.isEmpty else { throw .invalidModel("it has no outputs") }

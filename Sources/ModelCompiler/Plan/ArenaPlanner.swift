@@ -9,8 +9,9 @@ struct ArenaItem: Equatable {
 
 /// Places items in the arena so that no two that are needed at the same time overlap.
 ///
-/// Greedy by size with best fit (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020):
-/// the largest item first, each into the smallest gap between those already placed that are alive with it.
+/// Greedy with best fit (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020): one item
+/// after another, each into the smallest gap between those already placed that are alive with it. Which order is best
+/// differs between models, so several are tried and the smallest arena is kept.
 enum ArenaPlanner {
     struct Plan: Equatable {
         /// One offset per item, a multiple of ``ImageFormat/alignment``.
@@ -20,8 +21,33 @@ enum ArenaPlanner {
     }
 
     static func plan(_ items: [ArenaItem]) -> Plan {
+        var best: Plan?
+        for order in orders(items) {
+            let plan = place(items, in: order)
+            if plan.bytes < best?.bytes ?? .max { best = plan }
+        }
+        return best ?? Plan(offsets: [], bytes: 0)
+    }
+
+    /// Largest first; largest product of size and lifetime first; the items of the fullest steps first; first needed
+    /// first.
+    private static func orders(_ items: [ArenaItem]) -> [[Int]] {
+        func descending(_ weight: (ArenaItem) -> Int) -> [Int] {
+            items.indices.sorted { (weight(items[$1]), $0) < (weight(items[$0]), $1) }
+        }
+        let breadth = items.map { item in
+            items.filter { $0.lifetime.overlaps(item.lifetime) }.map(\.bytes).reduce(0, +)
+        }
+        return [
+            descending(\.bytes),
+            descending { $0.bytes * $0.lifetime.count },
+            items.indices.sorted { (breadth[$1], items[$1].bytes, $0) < (breadth[$0], items[$0].bytes, $1) },
+            items.indices.sorted { (items[$0].lifetime.lowerBound, $0) < (items[$1].lifetime.lowerBound, $1) },
+        ]
+    }
+
+    private static func place(_ items: [ArenaItem], in order: [Int]) -> Plan {
         var plan = Plan(offsets: [Int](repeating: 0, count: items.count), bytes: 0)
-        let order = items.indices.sorted { (items[$1].bytes, $0) < (items[$0].bytes, $1) }
         var placed: [Int] = []
         for index in order {
             let size = ImageFormat.aligned(items[index].bytes)

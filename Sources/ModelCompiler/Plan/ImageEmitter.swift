@@ -64,7 +64,7 @@ struct ImageEmitter {
         if let constant = value.constant {
             let packed: ImageDescription.Tensor? =
                 switch form {
-                case .plain: WeightPacking.plain(constant, name: name)
+                case .plain: WeightPacking.plain(constant.reshaped(operand.shape), name: name)
                 case .dense: WeightPacking.dense(constant, name: name)
                 case .convolution(let groups): WeightPacking.convolution(constant, groups: groups, name: name)
                 case .depthwise: WeightPacking.depthwise(constant, name: name)

@@ -57,18 +57,22 @@ enum ActivationOperators {
             if let lower = node.optional(1) { bounds.lower = try bound(builder, lower) }
             if let upper = node.optional(2) { bounds.upper = try bound(builder, upper) }
         }
-        if let known = builder.constant(node.optional(0))?.integers {
-            let values = known.map { min(Float($0), bounds.upper) }.map { Int64(max($0, bounds.lower)) }
-            let x = try node.input(0)
+        let x = try node.input(0)
+        if let known = builder.constant(x), let values = known.integers {
+            let clipped = values.map { value in
+                if Float(value) < bounds.lower { return ConstantCast.integer(Double(bounds.lower), known.elementType) }
+                if Float(value) > bounds.upper { return ConstantCast.integer(Double(bounds.upper), known.elementType) }
+                return value
+            }
             return [
                 try builder.constant(
-                    Constant(integers: values, shape: builder.shape(x), elementType: builder.elementType(x)))
+                    Constant(integers: clipped, shape: known.shape, elementType: known.elementType))
             ]
         }
         guard bounds.lower <= bounds.upper else {
             throw .unsupported("the lower bound is above the upper one", help: "exchange the bounds")
         }
-        return [try builder.emit(.clip(bounds.lower, bounds.upper), node.input(0))]
+        return [try builder.emit(.clip(bounds.lower, bounds.upper), x)]
     }
 
     private static func bound(_ builder: GraphBuilder, _ id: ValueID) throws(Refusal) -> Float {

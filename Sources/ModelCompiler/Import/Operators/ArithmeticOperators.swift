@@ -64,7 +64,7 @@ enum ArithmeticOperators {
             return right
         }
         guard let axis = try node.int("axis") else { return right }
-        guard axis >= 0, axis + shape.count <= target.count else {
+        guard axis >= 0, axis <= target.count - shape.count else {
             throw .invalid("axis \(axis) does not place \(shape) in \(target)")
         }
         let trailing = [Int](repeating: 1, count: target.count - axis - shape.count)

@@ -107,7 +107,7 @@ enum ConstantOperators {
         guard numbers[2] != 0, count.isFinite, count <= Double(ImageLimits.elements) else {
             throw .invalid("a range of \(numbers)")
         }
-        let steps = 0..<max(0, Int(count))
+        let steps = 0..<Int(max(0, count))
         try builder.reserve(steps.count * operands[0].elementType.size)
         if let first = operands[0].integers?[0], let step = operands[2].integers?[0] {
             let values = steps.map { first &+ Int64($0) &* step }
@@ -123,7 +123,7 @@ enum ConstantOperators {
     private static func expand(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
         let x = try node.input(0)
         guard let target = try SliceOperators.integers(builder, node, 1, "the shape"),
-            target.allSatisfy({ $0 >= 0 }), let shape = Extents.broadcast(builder.shape(x), target)
+            let shape = Extents.broadcast(builder.shape(x), target), Extents.isModest(shape)
         else { throw .invalid("\(builder.shape(x)) does not expand") }
         if let known = builder.constant(x) { return [try repeated(known, shape: shape, &builder)] }
         let count = shape.reduce(1, *)

@@ -33,7 +33,9 @@ enum WindowAttributes {
     ///
     /// Formulas: ONNX operator specifications of Conv, MaxPool and AveragePool. With `ceil_mode` a window that would
     /// begin in the padding behind the input is left out.
-    static func window(_ node: ImportedNode, space: [Int], kernel: [Int]) throws(Refusal) -> SpatialWindow {
+    static func window(
+        _ node: ImportedNode, space: [Int], kernel: [Int], mayRoundUp: Bool = false
+    ) throws(Refusal) -> SpatialWindow {
         let rank = space.count
         guard rank <= 2 else {
             throw .unsupported("windows over \(rank) spatial axes", help: "use one or two spatial axes")
@@ -48,7 +50,7 @@ enum WindowAttributes {
             throw .invalid("the kernel \(kernel) does not fit \(rank) spatial axes")
         }
         let mode = try node.text("auto_pad", default: "NOTSET")
-        let roundsUp = try node.flag("ceil_mode")
+        let roundsUp = mayRoundUp ? try node.flag("ceil_mode") : false
         for axis in 0..<rank {
             let extent = try output(axis, space[axis], mode: mode, roundsUp: roundsUp, &window)
             window.output.append(extent)

@@ -9,7 +9,8 @@ enum LogicOperators {
         "Xor": compare { ($0 != 0) != ($1 != 0) },
         "Not": OperatorRule { builder, node throws(Refusal) in
             let x = try known(builder, node, 0)
-            let values = (x.integers ?? []).map { Int64($0 == 0 ? 1 : 0) }
+            guard let flags = x.integers else { throw .invalid("the operand is not bool") }
+            let values = flags.map { Int64($0 == 0 ? 1 : 0) }
             return [try builder.constant(Constant(integers: values, shape: x.shape, elementType: .bool))]
         },
         "Mod": OperatorRule(since: 10, modulo),
@@ -63,7 +64,7 @@ enum LogicOperators {
 
     private static func choose(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
         let condition = try known(builder, node, 0)
-        let flags = condition.integers ?? []
+        guard let flags = condition.integers else { throw .invalid("the condition is not bool") }
         // A condition that is the same everywhere chooses one operand, known or not.
         if let first = flags.first, flags.allSatisfy({ ($0 != 0) == (first != 0) }) {
             let chosen = try node.input(first != 0 ? 1 : 2)

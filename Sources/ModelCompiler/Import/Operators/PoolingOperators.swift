@@ -27,7 +27,8 @@ enum PoolingOperators {
         let x = try node.input(0)
         guard let kernel = try node.ints("kernel_shape") else { throw .invalid("kernel_shape is missing") }
         guard builder.shape(x).count > 2 else { throw .invalid("a pool over \(builder.shape(x))") }
-        let window = try WindowAttributes.window(node, space: Array(builder.shape(x).dropFirst(2)), kernel: kernel)
+        let window = try WindowAttributes.window(
+            node, space: Array(builder.shape(x).dropFirst(2)), kernel: kernel, mayRoundUp: true)
         return try builder.emit(.pool(function, window, .first), .none, [x])
     }
 
