@@ -19,6 +19,9 @@ import Testing
         .map(entries.map { CBOR.Entry(key: $0, value: $1) })
     }
 
+    /// Says that a literal is a double: within the package `CBOR.float` takes both kinds.
+    private static func number(_ value: Double) -> CBOR { .float(value) }
+
     private static let oneToTwentyFive = CBOR.array((1...25).map { CBOR.unsigned($0) })
 
     static let numbers: [Example] = [
@@ -32,13 +35,13 @@ import Testing
         Example("c349010000000000000000", .tagged(3, .bytes([1, 0, 0, 0, 0, 0, 0, 0, 0]))),
         Example("20", .integer(-1)), Example("29", .integer(-10)), Example("3863", .integer(-100)),
         Example("3903e7", .integer(-1000)),
-        Example("f90000", .float(0)), Example("f98000", .float(-0.0)), Example("f93c00", .float(1)),
-        Example("fb3ff199999999999a", .float(1.1)), Example("f93e00", .float(1.5)), Example("f97bff", .float(65504)),
-        Example("fa47c35000", .float(100_000)), Example("fa7f7fffff", .float(3.402_823_466_385_288_6e+38)),
-        Example("fb7e37e43c8800759c", .float(1e300)), Example("f90001", .float(5.960_464_477_539_063e-8)),
-        Example("f90400", .float(0.000_061_035_156_25)), Example("f9c400", .float(-4)),
-        Example("fbc010666666666666", .float(-4.1)), Example("f97c00", .float(.infinity)),
-        Example("f97e00", .float(.nan)), Example("f9fc00", .float(-.infinity)),
+        Example("f90000", number(0)), Example("f98000", number(-0.0)), Example("f93c00", number(1)),
+        Example("fb3ff199999999999a", number(1.1)), Example("f93e00", number(1.5)), Example("f97bff", number(65504)),
+        Example("fa47c35000", number(100_000)), Example("fa7f7fffff", number(3.402_823_466_385_288_6e+38)),
+        Example("fb7e37e43c8800759c", number(1e300)), Example("f90001", number(5.960_464_477_539_063e-8)),
+        Example("f90400", number(0.000_061_035_156_25)), Example("f9c400", number(-4)),
+        Example("fbc010666666666666", number(-4.1)), Example("f97c00", number(Double.infinity)),
+        Example("f97e00", number(Double.nan)), Example("f9fc00", number(-Double.infinity)),
     ]
 
     static let others: [Example] = [
@@ -46,7 +49,7 @@ import Testing
         Example("f0", .simple(16)), Example("f8ff", .simple(255)),
         Example("c074323031332d30332d32315432303a30343a30305a", .tagged(0, .text("2013-03-21T20:04:00Z"))),
         Example("c11a514b67b0", .tagged(1, .unsigned(1_363_896_240))),
-        Example("c1fb41d452d9ec200000", .tagged(1, .float(1_363_896_240.5))),
+        Example("c1fb41d452d9ec200000", .tagged(1, number(1_363_896_240.5))),
         Example("d74401020304", .tagged(23, .bytes([1, 2, 3, 4]))),
         Example("d818456449455446", .tagged(24, .bytes([0x64, 0x49, 0x45, 0x54, 0x46]))),
         Example(

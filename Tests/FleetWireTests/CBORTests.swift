@@ -92,7 +92,8 @@ import Testing
         case 2: return .bytes((0..<count * 9).map { UInt8($0) })
         case 3: return .text(String(repeating: "ü", count: count * 7))
         case 4: return .bool(number & 1 == 0)
-        case 5: return .float(Double(bitPattern: random.next()).isNaN ? .nan : Double(Int64(bitPattern: number)) / 8)
+        case 5:
+            return .float(Double(bitPattern: random.next()).isNaN ? Double.nan : Double(Int64(bitPattern: number)) / 8)
         case 6: return .null
         case 7: return .tagged(number, randomItem(depth: depth + 1, using: &random))
         case 8: return .array((0..<count).map { _ in randomItem(depth: depth + 1, using: &random) })

@@ -7,6 +7,8 @@ struct WireSample: Sendable {
     /// The rule of `docs/martlet.cddl`.
     var rule: String
     var encoded: [UInt8]
+    /// The value in JSON, made without the encoder.
+    var json: String
     /// Decodes and encodes again.
     var again: @Sendable ([UInt8]) throws -> [UInt8]
     /// Whether decoding gives the value that was encoded.
@@ -15,6 +17,7 @@ struct WireSample: Sendable {
     init<Message: WireMessage & Equatable>(_ rule: String, _ message: Message) {
         self.rule = rule
         encoded = message.encoded()
+        json = JSONTwin.text(message)
         again = { try Message(decoding: $0).encoded() }
         isEqual = { try Message(decoding: $0) == message }
     }
@@ -35,7 +38,7 @@ enum WireSamples {
         WireSample("presence", presence), WireSample("desired", desired), WireSample("reported", reported),
         WireSample("receipt", receipt), WireSample("map", map), WireSample("map", delta), WireSample("need", need),
         WireSample("report", report), WireSample("sample", sample), WireSample("ack", ack),
-        WireSample("time", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
+        WireSample("signedTime", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
         WireSample("release", manifest), WireSample("release", imageManifest),
     ]
 

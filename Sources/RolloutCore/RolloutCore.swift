@@ -1,2 +1,0 @@
-/// The part `RolloutCore`: see ARCHITECTURE.md.
-enum RolloutCorePlaceholder {}

@@ -1,0 +1,120 @@
+"""Reads Martlet's messages with foreign software: cbor2, pycddl and pycose.
+
+    python wire_test.py FOLDER
+
+FOLDER holds what the Swift test `WireSampleExport` wrote. Each `RULE.N.cbor` must satisfy the rule of that name in
+docs/martlet.cddl, be what cbor2 itself writes canonically, and decode to its JSON twin under the names that the schema
+gives to the keys. Each `CONTEXT.cose` must be a COSE_Sign message whose signatures pycose accepts.
+"""
+
+import json
+import pathlib
+import re
+import struct
+import sys
+
+import cbor2
+import pycddl
+from pycose.keys import OKPKey
+from pycose.messages import CoseMessage, SignMessage
+
+SCHEMA = (pathlib.Path(__file__).parents[2] / "docs" / "martlet.cddl").read_text()
+FLOAT_ARRAY = 85
+RULE = re.compile(r"^(\w+) = \{\n(.*?)^\}", re.M | re.S)
+FIELD = re.compile(r"^\s*\??\s*(\d+) => (.*?),?\s*; (\w+)$", re.M)
+
+
+def maps():
+    """Rule → key → (type, name), read from the schema and the comments behind its keys."""
+    return {
+        rule: {int(key): (kind, name) for key, kind, name in FIELD.findall(body)}
+        for rule, body in RULE.findall(SCHEMA)
+    }
+
+
+def plain(item, rule, rules):
+    """A decoded item in JSON's terms, with names for keys."""
+    if isinstance(item, dict):
+        fields = rules[rule]
+        return {fields[key][1]: plain(value, fields[key][0], rules) for key, value in item.items()}
+    if isinstance(item, list):
+        return [plain(element, rule.strip("[]*0123456789 "), rules) for element in item]
+    if isinstance(item, cbor2.CBORTag) and item.tag == FLOAT_ARRAY:
+        return [plain(value, "", rules) for (value,) in struct.iter_unpack("<f", item.value)]
+    if isinstance(item, bytes):
+        return item.hex()
+    if isinstance(item, float) and item in (float("inf"), float("-inf")):
+        return str(item)
+    return item
+
+
+def same(found, expected, place):
+    """Compares; floats of 32 bits appear in JSON in their shortest decimal form."""
+    if isinstance(expected, dict):
+        assert isinstance(found, dict) and found.keys() == expected.keys(), f"{place}: {found} / {expected}"
+        for name, value in expected.items():
+            same(found[name], value, f"{place}.{name}")
+    elif isinstance(expected, list):
+        assert isinstance(found, list) and len(found) == len(expected), f"{place}: {found} / {expected}"
+        for index, value in enumerate(expected):
+            same(found[index], value, f"{place}[{index}]")
+    elif isinstance(expected, float):
+        assert isinstance(found, float) and abs(found - expected) <= 1e-6 * abs(expected), f"{place}: {found}"
+    else:
+        assert type(found) is type(expected) and found == expected, f"{place}: {found!r} / {expected!r}"
+
+
+def check_message(path, rules):
+    rule = path.name.split(".")[0]
+    encoded = path.read_bytes()
+    schema = pycddl.Schema(f"start = {rule}\n{SCHEMA}")
+    schema.validate_cbor(encoded)
+    decoded = cbor2.loads(encoded)
+    assert cbor2.dumps(decoded, canonical=True) == encoded, f"{path.name}: cbor2 writes it otherwise"
+    same(plain(decoded, rule, rules), json.loads(path.with_suffix(".json").read_text()), rule)
+    check_schema_is_strict(schema, decoded, path)
+
+
+def check_schema_is_strict(schema, decoded, path):
+    """A schema that takes anything would prove nothing: a wrong type under any key must be refused."""
+    for key in decoded:
+        try:
+            schema.validate_cbor(cbor2.dumps({**decoded, key: cbor2.undefined}))
+        except pycddl.ValidationError:
+            continue
+        raise AssertionError(f"{path.name}: the schema takes anything under key {key}")
+
+
+def check_signed(path):
+    encoded = path.read_bytes()
+    pycddl.Schema(f"start = signed\n{SCHEMA}").validate_cbor(encoded)
+    for header, _, _ in cbor2.loads(encoded).value[3]:
+        pycddl.Schema(f"start = signatureHeader\n{SCHEMA}").validate_cbor(header)
+    about = json.loads(path.with_suffix(".keys").read_text())
+    message = CoseMessage.decode(encoded)
+    assert isinstance(message, SignMessage) and len(message.signers) == len(about["keys"])
+    for signer in message.signers:
+        key_id = next(value for header, value in signer.phdr.items() if header.fullname == "KID")
+        signer.key = OKPKey(crv="ED25519", x=bytes.fromhex(about["keys"][key_id.hex()]))
+        signer.external_aad = about["context"].encode()
+        assert signer.verify_signature(), f"{path.name}: signature by {key_id.hex()}"
+        signer.external_aad = b"martlet/v1/other"
+        assert not signer.verify_signature(), f"{path.name}: the signature holds for another context"
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    rules = maps()
+    messages = sorted(folder.glob("*.cbor"))
+    signed = sorted(folder.glob("*.cose"))
+    assert len({path.name.split(".")[0] for path in messages}) == 12, f"message kinds in {folder}: {messages}"
+    assert len(signed) == 4, f"signed messages in {folder}: {signed}"
+    for path in messages:
+        check_message(path, rules)
+    for path in signed:
+        check_signed(path)
+    print(f"{len(messages)} messages and {len(signed)} signed messages read by cbor2, pycddl and pycose")
+
+
+if __name__ == "__main__":
+    main()
