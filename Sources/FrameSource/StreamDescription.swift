@@ -96,4 +96,12 @@ public struct RecordedFrame: Sendable {
     /// Index into the description's classes.
     public var classIndex: Int
     public var values: [Float]
+
+    public init(device: DeviceID, index: Int, tags: [String: String], classIndex: Int, values: [Float]) {
+        self.device = device
+        self.index = index
+        self.tags = tags
+        self.classIndex = classIndex
+        self.values = values
+    }
 }
