@@ -24,6 +24,7 @@ public final class FleetController: Service {
     public let rollouts: RolloutService
     public let samples: SampleService
     public let datasets: DatasetService
+    public let training: TrainingService
     public let policies: PolicyService
     public let alerts: AlertService
     public let webhooks: WebhookService
@@ -31,6 +32,7 @@ public final class FleetController: Service {
     public let tokens: TokenService
     public let trust: TrustService
 
+    let accuracy: AccuracyService
     let context: ControllerContext
 
     /// Opens the data folder and wires the services; nothing runs yet.
@@ -57,6 +59,8 @@ public final class FleetController: Service {
         rollouts = RolloutService(context: context, deliver: deliver)
         samples = SampleService(context: context)
         datasets = DatasetService(context: context)
+        training = TrainingService(context: context, models: models, datasets: datasets)
+        accuracy = AccuracyService(context: context)
         policies = PolicyService(context: context, validateRetrain: { _ in }, deliver: deliver)
         alerts = AlertService(context: context)
         webhooks = WebhookService(context: context)
@@ -70,6 +74,8 @@ public final class FleetController: Service {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.webhooks.run() }
+                group.addTask { await self.training.run() }
+                group.addTask { await self.accuracy.run() }
             }
         }
         events.finish()
