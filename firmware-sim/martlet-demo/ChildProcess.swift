@@ -42,13 +42,19 @@ final class ChildProcess {
         }
     }
 
+    /// SIGKILL, now.
+    func kill() {
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
     /// SIGTERM, then SIGKILL when patience ends.
     func stop() {
         guard process.isRunning else { return }
         process.terminate()
         let end = Date().addingTimeInterval(Self.patience)
         while process.isRunning, Date() < end { usleep(20_000) }
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) }
         process.waitUntilExit()
     }
 }

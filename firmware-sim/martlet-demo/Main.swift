@@ -18,6 +18,7 @@ struct Demo: AsyncParsableCommand {
     @Option(help: "The seed of every random choice.") var seed: UInt64 = 1
     @Option(help: "Where the programs lie (default: beside this one).") var binaries: String?
     @Option(help: .hidden) var buildSeconds: Double = 0
+    @Flag(help: "Kill the controller (SIGKILL) in the middle of each rollout and start it again.") var crash = false
     @Flag(help: "Leave everything running at the end, until Ctrl-C.") var keep = false
 
     func run() async throws {
@@ -27,7 +28,7 @@ struct Demo: AsyncParsableCommand {
             configFile: config, folder: folder,
             binaries: binaries ?? URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
                 .deletingLastPathComponent().path,
-            seed: seed, keep: keep, buildSeconds: buildSeconds)
+            seed: seed, keep: keep, crash: crash, buildSeconds: buildSeconds)
         do {
             try await Story(options: options).tell()
         } catch {

@@ -59,8 +59,8 @@ extension Story {
 
     /// Ends the devices but not the controller, so that their last words are stored.
     private func stopDevices() {
-        for child in children.dropFirst().reversed() { child.stop() }
-        children.removeLast(children.count - 1)
+        for child in children.reversed() { child.stop() }
+        children.removeAll()
     }
 
     private func closeLedger(_ controller: Controller) throws {

@@ -27,8 +27,13 @@ extension Story {
     /// Waits for a rollout's end and returns its receipts.
     func follow(_ controller: Controller, rollout id: String) async throws -> Int {
         var state = JSONValue.null
+        var mustCrash = options.crash
         try await wait(for: "rollout \(id)", seconds: 150) {
             state = try await controller.admin.get("/api/v1/rollouts/\(id)")
+            if mustCrash, (state["succeeded"].integer ?? 0) > 0 {
+                mustCrash = false
+                try await crashController(controller)
+            }
             progress.count(
                 "receipts", state["succeeded"].integer ?? 0, of: state["devices"].integer ?? 0)
             if state["state"].string == "paused" {

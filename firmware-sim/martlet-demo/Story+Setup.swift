@@ -11,17 +11,8 @@ extension Story {
         let port = try FreePort.find()
         let url = "http://127.0.0.1:\(port)"
         let folder = "\(options.folder)/controller"
-        children.append(
-            try ChildProcess(
-                "martlet serve", "\(options.binaries)/martlet",
-                [
-                    "serve", "--data", folder, "--broker", "embedded", "--http-port", "\(port)", "--init-keys",
-                    "ops,lead", "--group-by", loop.groupBy, "--report-interval", "\(loop.reportSeconds)",
-                ], log: "\(logFolder)/controller.log"))
         let open = FleetClient(url: url, token: nil, http: http)
-        try await wait(for: "the controller", seconds: 60) {
-            (try? await open.get("/healthz")) != nil
-        }
+        try await launchController(folder: folder, port: port, open: open)
         let token = try String(contentsOfFile: "\(folder)/admin.token", encoding: .utf8)
             .trimmingCharacters(in: .whitespacesAndNewlines)
         let tools = Tools(binaries: options.binaries, url: url, logs: logFolder)
@@ -37,9 +28,27 @@ extension Story {
             url: url, admin: FleetClient(url: url, token: token, http: http),
             annotator: FleetClient(url: url, token: annotator, http: http), tools: tools, adminToken: token,
             operatorToken: try await person("ops", "operator"), approverToken: try await person("lead", "approver"),
-            folder: folder)
+            folder: folder, port: port, open: open)
         progress.say("controller and private broker (mutual TLS) are up: \(url)")
         return controller
+    }
+
+    private func launchController(folder: String, port: Int, open: FleetClient) async throws {
+        server = try ChildProcess(
+            "martlet serve", "\(options.binaries)/martlet",
+            [
+                "serve", "--data", folder, "--broker", "embedded", "--http-port", "\(port)", "--init-keys", "ops,lead",
+                "--group-by", loop.groupBy, "--report-interval", "\(loop.reportSeconds)",
+            ], log: "\(logFolder)/controller-\(starts).log")
+        starts += 1
+        try await wait(for: "the controller", seconds: 60) { (try? await open.get("/healthz")) != nil }
+    }
+
+    /// What a power cut does to the controller: no warning, no cleaning up.
+    func crashController(_ controller: Controller) async throws {
+        server?.kill()
+        try await launchController(folder: controller.folder, port: controller.port, open: controller.open)
+        progress.say("the controller was killed (SIGKILL) in the middle of the rollout and has started again")
     }
 
     /// Act 2: policies, the dataset, and version 1 by the built-in trainer.

@@ -13,6 +13,8 @@ struct StoryOptions {
     var binaries: String
     var seed: UInt64
     var keep: Bool
+    /// The controller is killed in the middle of each rollout.
+    var crash: Bool
     var buildSeconds: Double
 }
 
@@ -23,9 +25,13 @@ final class Story {
     let loop: LoopDescription
     let frames: [RecordedFrame]
     let judge: Judge
+    /// The controller's process: apart from the others, because it may be killed and started again.
+    var server: ChildProcess?
     var children: [ChildProcess] = []
     var summary = Summary()
     var loopStart = ContinuousClock.now
+    /// Starts of the controller so far.
+    var starts = 0
 
     init(options: StoryOptions) throws {
         self.options = options
@@ -84,6 +90,8 @@ final class Story {
     func stopChildren() {
         for child in children.reversed() { child.stop() }
         children.removeAll()
+        server?.stop()
+        server = nil
     }
 
     /// Polls until `isDone`, failing when a child has died or the time is up.
@@ -94,6 +102,7 @@ final class Story {
         let end = ContinuousClock.now + .seconds(seconds)
         while try await !isDone() {
             for child in children { try child.check() }
+            try server?.check()
             guard ContinuousClock.now < end else { throw DemoError.waitedTooLong(what, seconds: seconds) }
             try await Task.sleep(for: interval)
         }
@@ -111,6 +120,9 @@ struct Controller {
     var operatorToken: String
     var approverToken: String
     var folder: String
+    var port: Int
+    /// Without a token: for `/healthz`.
+    var open: FleetClient
     var operatorKey: String { "\(folder)/keys/ops.pem" }
     var approverKey: String { "\(folder)/keys/lead.pem" }
 }
