@@ -4,6 +4,8 @@ import FleetModel
 import FleetWire
 import Foundation
 import MQTTTransport
+import Sketches
+import Synchronization
 import Testing
 
 /// One broker, one loop, one controller for a test.

@@ -1,3 +1,4 @@
+import DeviceCore
 import DeviceHost
 import FleetCrypto
 import FleetModel
