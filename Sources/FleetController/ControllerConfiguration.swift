@@ -16,8 +16,6 @@ public struct ControllerConfiguration: Sendable {
     public var devicePolicy = DevicePolicy()
     /// Tags by which accuracy and drift are grouped. Default `side`.
     public var groupTags = ["side"]
-    /// How often `trust/time` is renewed. Default 10 minutes.
-    public var timeInterval = Interval.minutes(10)
     /// How often rollouts look at their deadlines and soak times. Default 1 second.
     public var tickInterval = Interval.seconds(1)
     /// Trainers by name: the command that is run with the job folder as its last argument (see docs/trainer.md).

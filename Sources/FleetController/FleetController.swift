@@ -1,8 +1,8 @@
 import FleetCrypto
 public import FleetModel
 public import FleetStore
+import FleetWire
 import Foundation
-import GRDB
 public import Logging
 public import ServiceLifecycle
 
@@ -26,6 +26,7 @@ public final class FleetController: Service {
     public let datasets: DatasetService
     public let training: TrainingService
     public let policies: PolicyService
+    public let monitoring: MonitoringService
     public let alerts: AlertService
     public let webhooks: WebhookService
     public let audit: AuditService
@@ -34,6 +35,7 @@ public final class FleetController: Service {
 
     let accuracy: AccuracyService
     let context: ControllerContext
+    let delivering: Wakeup
 
     /// Opens the data folder and wires the services; nothing runs yet.
     ///
@@ -52,7 +54,9 @@ public final class FleetController: Service {
         let context = ControllerContext(
             configuration: configuration, store: store, blobs: blobs, events: events, logger: logger, now: now)
         self.context = context
-        let deliver: @Sendable () -> Void = {}
+        let delivering = Wakeup()
+        self.delivering = delivering
+        let deliver: @Sendable () -> Void = { delivering.wake() }
         devices = DeviceService(context: context, pki: pki, deliver: deliver)
         models = ModelService(context: context, compile: compile ?? ONNXCompilation.compile)
         releases = ReleaseService(context: context)
@@ -62,22 +66,11 @@ public final class FleetController: Service {
         training = TrainingService(context: context, models: models, datasets: datasets)
         accuracy = AccuracyService(context: context)
         policies = PolicyService(context: context, validateRetrain: { _ in }, deliver: deliver)
+        monitoring = MonitoringService(context: context)
         alerts = AlertService(context: context)
         webhooks = WebhookService(context: context)
         audit = AuditService(context: context)
         tokens = TokenService(context: context)
         trust = TrustService(context: context, deliver: deliver)
-    }
-
-    /// Works until the surrounding `ServiceGroup` shuts down gracefully or the task is cancelled.
-    public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.webhooks.run() }
-                group.addTask { await self.training.run() }
-                group.addTask { await self.accuracy.run() }
-            }
-        }
-        events.finish()
     }
 }

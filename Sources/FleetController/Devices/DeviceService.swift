@@ -37,7 +37,9 @@ public struct DeviceService: Sendable {
             try DeviceQueries.replaceTags(database, of: request.id, with: request.tags)
             try DesiredDocument.refresh(database, request.id, fallback: policy)
             scope.detail = ["serial": issued.certificateSerial, "hardware": request.hardware]
-            scope.changes = [ChangeEvent(.device, request.id)]
+            var engine = RolloutEngine(database: database, now: scope.now, devicePolicy: policy)
+            try engine.deviceJoined(request.id)
+            scope.changes = engine.effects.changes + [ChangeEvent(.device, request.id)]
         }
         deliver()
         return issued
@@ -53,13 +55,16 @@ public struct DeviceService: Sendable {
             try DeviceQueries.replaceTags(database, of: id, with: tags)
             try DesiredDocument.refresh(database, id, fallback: policy)
             scope.detail = tags
-            scope.changes = [ChangeEvent(.device, id)]
+            var engine = RolloutEngine(database: database, now: scope.now, devicePolicy: policy)
+            try engine.deviceJoined(id)
+            scope.changes = engine.effects.changes + [ChangeEvent(.device, id)]
         }
         deliver()
     }
 
     /// Ends a device: its certificate, and everything that it still sends.
     public func revoke(_ id: DeviceID, reason: String, by caller: Identity) async throws {
+        let policy = context.configuration.devicePolicy
         let serial = try await context.perform(
             Command("devices.revoke", by: caller, role: .operator, subject: id, reason: reason)
         ) { database, scope -> String? in
@@ -69,7 +74,9 @@ public struct DeviceService: Sendable {
             device.revokedAt = device.revokedAt ?? scope.now
             device.online = false
             try device.update(database)
-            scope.changes = [ChangeEvent(.device, id)]
+            var engine = RolloutEngine(database: database, now: scope.now, devicePolicy: policy)
+            try engine.deviceRemoved(id)
+            scope.changes = engine.effects.changes + [ChangeEvent(.device, id)]
             return device.certificateSerial
         }
         try pki.revoke(id, serial: serial)

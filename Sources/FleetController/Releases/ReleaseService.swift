@@ -53,7 +53,8 @@ public struct ReleaseService: Sendable {
     public func sign(
         _ name: ReleaseName, key: KeyID, signature: [UInt8], by caller: Identity
     ) async throws -> ReleaseDetail {
-        try await context.perform(Command("releases.sign", by: caller, role: .operator, subject: name)) {
+        let policy = context.configuration.devicePolicy
+        return try await context.perform(Command("releases.sign", by: caller, role: .operator, subject: name)) {
             database, scope in
             let record = try ReleaseRows.record(database, name)
             guard record.stage == .candidate else {
@@ -75,6 +76,11 @@ public struct ReleaseService: Sendable {
             let approved = try ReleaseRows.approveIfComplete(database, record, at: scope.now)
             scope.detail = ["key": key.text, "approved": "\(approved)"]
             scope.changes = [ChangeEvent(.release, name)]
+            if approved {
+                var engine = RolloutEngine(database: database, now: scope.now, devicePolicy: policy)
+                try engine.releaseApproved(name)
+                scope.changes += engine.effects.changes
+            }
             return try ReleaseRows.detail(database, name)
         }
     }

@@ -37,4 +37,9 @@ public struct SequenceHoles: Hashable, Sendable, StoredText {
         guard !range.isEmpty else { return }
         ranges.append(range)
     }
+
+    /// Drops the lowest runs until at most `limit` are left.
+    public mutating func forgetOldest(keeping limit: Int) {
+        if ranges.count > limit { ranges.removeFirst(ranges.count - limit) }
+    }
 }

@@ -1,0 +1,54 @@
+import FleetCrypto
+import FleetModel
+import FleetWire
+import Synchronization
+
+/// What the broker shows of its retained messages during an audit: digests by topic, gathered on the loop's thread.
+final class AuditInbox: Sendable {
+    private struct State {
+        var isOpen = false
+        var seen: [Topic: Digest] = [:]
+        var last = ContinuousClock.now
+    }
+
+    private let state = Mutex(State())
+
+    /// Forgets everything and listens.
+    func open() {
+        state.withLock { $0 = State(isOpen: true) }
+    }
+
+    /// Stops listening and gives what was seen.
+    func close() -> [Topic: Digest] {
+        state.withLock { state in
+            state.isOpen = false
+            defer { state.seen = [:] }
+            return state.seen
+        }
+    }
+
+    /// A retained message came. Called on the loop's thread.
+    func receive(_ topic: Topic, _ payload: UnsafeRawBufferPointer) {
+        state.withLock { state in
+            guard state.isOpen else { return }
+            state.seen[topic] = SHA256.hash(payload)
+            state.last = .now
+        }
+    }
+
+    var count: Int { state.withLock { $0.seen.count } }
+
+    /// Waits until `expected` topics were seen or, with nil, until nothing has come for a while; at most `patience`.
+    func wait(for expected: Int?, patience: Duration) async {
+        let start = ContinuousClock.now
+        while !Task.isCancelled, ContinuousClock.now - start < patience {
+            let (count, last) = state.withLock { ($0.seen.count, $0.last) }
+            if let expected {
+                if count >= expected { return }
+            } else if ContinuousClock.now - max(last, start) > DeliveryLimits.auditSilence {
+                return
+            }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import FleetWire
+import Logging
+import Synchronization
+
+/// Routes what the broker's loop tells to the services, which are made after the link that calls here.
+final class ControllerConnection: Sendable {
+    private struct Services: Sendable {
+        var ingest: IngestService
+        var delivery: DeliveryService
+    }
+
+    private let services = Mutex<Services?>(nil)
+
+    func attach(ingest: IngestService, delivery: DeliveryService) {
+        services.withLock { $0 = Services(ingest: ingest, delivery: delivery) }
+    }
+
+    /// Called on the loop's thread with a payload that is valid only meanwhile.
+    func receive(_ text: String, _ payload: UnsafeRawBufferPointer, topics: Topics) {
+        guard let services = services.withLock({ $0 }), let topic = try? topics.parse(text) else { return }
+        switch topic {
+        case .presence, .reported, .need, .report, .sample, .response: services.ingest.receive(topic, payload)
+        case .desired, .ack, .command, .roles, .time, .release, .blobMap, .chunk:
+            services.delivery.inbox.receive(topic, payload)
+        }
+    }
+
+    func handle(_ event: LinkEvent, logger: Logger) {
+        switch event {
+        case .connected:
+            logger.info("connected to the broker")
+            services.withLock { $0 }?.delivery.connected()
+        case .disconnected(let reason):
+            logger.warning("no connection to the broker", metadata: ["reason": "\(reason)"])
+        case .refused(let topic, let reason):
+            logger.error("the broker refused", metadata: ["topic": "\(topic)", "reason": "\(reason)"])
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import FleetModel
+import FleetWire
+
+/// Bounds on what goes out to the broker.
+enum DeliveryLimits {
+    /// Chunks that the broker has not acknowledged yet.
+    static let chunksInFlight = 16
+    /// Desired documents that the broker has not acknowledged yet.
+    static let documentsInFlight = 64
+    /// How often delivery looks for work when nothing wakes it.
+    static let pause = Duration.seconds(5)
+    /// A chunk is seeded again at most this often, however many devices ask for it: one publication serves all.
+    static let reseedPause = Interval.seconds(5)
+    /// Chunks whose last re-seeding is remembered.
+    static let reseedMemory = 4096
+    /// Chunks seeded again for one request.
+    static let reseedChunks = 1024
+    /// The audit of a broker takes it as silent after this long without a retained message.
+    static let auditSilence = Duration.milliseconds(300)
+    /// An audit's single question waits at most this long.
+    static let auditPatience = Duration.seconds(10)
+    /// Level of zstd: a good ratio at a speed that does not hold a rollout up.
+    static let zstdLevel: Int32 = 9
+}

@@ -1,0 +1,153 @@
+import FleetCrypto
+import FleetModel
+import FleetStore
+import FleetWire
+import Foundation
+import GRDB
+import MQTTTransport
+import Synchronization
+
+/// Blobs: encoding images, seeding their chunks, seeding some again, clearing what nobody needs.
+extension DeliveryService {
+    /// Images of releases in use.
+    private static let neededImages = """
+        SELECT part.image FROM release_part AS part JOIN release ON release.name = part.release
+        WHERE release.stage = 'released'
+        """
+
+    // MARK: Encoding
+
+    /// Encodes every image of a release in use that was not encoded yet.
+    func prepareDeliveries() async throws {
+        let missing = try await context.read { database in
+            try Digest.fetchAll(
+                database,
+                sql: "SELECT DISTINCT image FROM (\(Self.neededImages)) WHERE image NOT IN (SELECT image FROM delivery)"
+            )
+        }
+        for image in missing {
+            let encoded = EncodedImage(image: try context.blobs.read(image), digest: image)
+            let file = try context.blobs.write(encoded.bytes)
+            let now = context.now()
+            try await context.write { database, _ in
+                try BlobRecord(digest: file, bytes: encoded.bytes.count, kind: .delivery, createdAt: now)
+                    .insert(database, onConflict: .ignore)
+                try DeliveryRecord(
+                    blob: image, image: image, codec: encoded.map.codec.rawValue, file: file,
+                    bytes: encoded.bytes.count, map: Data(encoded.map.encoded()), createdAt: now
+                ).insert(database, onConflict: .ignore)
+            }
+        }
+    }
+
+    // MARK: Seeding
+
+    /// Publishes every needed blob that the broker does not hold, within the cap on retained bytes.
+    func publishBlobs() async throws {
+        let (waiting, retained) = try await context.read { database in
+            (
+                try DeliveryRecord.filter(sql: "publishedAt IS NULL AND image IN (\(Self.neededImages))")
+                    .order(Column("createdAt")).fetchAll(database),
+                try Int.fetchOne(
+                    database, sql: "SELECT coalesce(sum(bytes), 0) FROM delivery WHERE publishedAt IS NOT NULL") ?? 0
+            )
+        }
+        var held = retained
+        for delivery in waiting {
+            guard held + delivery.bytes <= context.configuration.retainedBytesLimit else {
+                try await tellFull(delivery, held: held)
+                continue
+            }
+            let map = try BlobMap(decoding: [UInt8](delivery.map))
+            try await seed(delivery, map, chunks: Array(map.chunks.indices))
+            try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)
+            held += delivery.bytes
+            let now = context.now()
+            try await context.write { database, changes in
+                try database.execute(
+                    sql: "UPDATE delivery SET publishedAt = ? WHERE blob = ?", arguments: [now, delivery.blob])
+                try AlertBook.close(
+                    database, fingerprint: Self.fullFingerprint(delivery.blob), at: now, changes: &changes)
+            }
+        }
+    }
+
+    /// Publishes chunks, at most `chunksInFlight` at a time.
+    func seed(_ delivery: DeliveryRecord, _ map: BlobMap, chunks: [Int]) async throws {
+        let bytes = try context.blobs.read(delivery.file)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (count, index) in chunks.enumerated() {
+                if count >= DeliveryLimits.chunksInFlight { try await group.next() }
+                let chunk = Array(bytes[map.range(ofChunk: index)])
+                group.addTask {
+                    try await self.deliver(map.topic(ofChunk: index, in: delivery.blob), chunk, priority: .bulk)
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private static func fullFingerprint(_ blob: Digest) -> String { "retained/\(blob.hex)" }
+
+    private func tellFull(_ delivery: DeliveryRecord, held: Int) async throws {
+        let limit = context.configuration.retainedBytesLimit
+        let now = context.now()
+        try await context.write { database, changes in
+            try AlertBook.open(
+                database,
+                AlertCondition(
+                    fingerprint: Self.fullFingerprint(delivery.blob), kind: .delivery, severity: .critical,
+                    subject: delivery.blob.short, title: "An image does not fit into the broker",
+                    reason: "\(delivery.bytes) bytes more than the \(held) retained ones pass the limit of \(limit).",
+                    action: "Retire releases that are not needed, or raise the limit on retained bytes."),
+                at: now, changes: &changes)
+        }
+    }
+
+    // MARK: Re-seeding
+
+    /// Publishes again what a device misses, each chunk at most once per `reseedPause`: that repairs every device.
+    func reseed(_ need: Need) async throws {
+        guard let delivery = try await context.read({ try DeliveryRecord.fetchOne($0, key: need.blob) }),
+            delivery.publishedAt != nil
+        else { return }
+        let map = try BlobMap(decoding: [UInt8](delivery.map))
+        let now = context.now()
+        let asked = need.missing.flatMap { $0.clamped(to: map.chunks.indices) }.prefix(DeliveryLimits.reseedChunks)
+        let allowed = reseeds.withLock { limiter in
+            asked.filter { limiter.allow(.init(blob: need.blob, chunk: $0), at: now) }
+        }
+        let withMap = reseeds.withLock { $0.allow(.init(blob: need.blob, chunk: nil), at: now) }
+        if !allowed.isEmpty { try await seed(delivery, map, chunks: allowed) }
+        if withMap { try await deliver(.blobMap(need.blob), [UInt8](delivery.map), priority: .control) }
+    }
+
+    // MARK: Clearing
+
+    /// Removes blobs and manifests from the broker whose last release was retired longer ago than the grace.
+    func clearUnused() async throws {
+        let before = context.now().advanced(
+            by: Interval(milliseconds: -context.configuration.retainedGrace.milliseconds))
+        let unused = try await context.read { database in
+            try DeliveryRecord.fetchAll(
+                database,
+                sql: """
+                    SELECT * FROM delivery WHERE publishedAt IS NOT NULL AND image NOT IN (\(Self.neededImages))
+                      AND image NOT IN (
+                          SELECT part.image FROM release_part AS part JOIN release ON release.name = part.release
+                          WHERE release.retiredAt > ?)
+                    """, arguments: [before])
+        }
+        for delivery in unused {
+            let map = try BlobMap(decoding: [UInt8](delivery.map))
+            try await deliver(.blobMap(delivery.blob), [], priority: .control)
+            for index in map.chunks.indices {
+                try await deliver(map.topic(ofChunk: index, in: delivery.blob), [], priority: .bulk)
+            }
+            try await context.write { database, _ in
+                try database.execute(
+                    sql: "UPDATE delivery SET publishedAt = NULL WHERE blob = ?", arguments: [delivery.blob])
+            }
+        }
+    }
+}

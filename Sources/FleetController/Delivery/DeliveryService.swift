@@ -1,0 +1,137 @@
+import FleetModel
+import FleetStore
+import FleetWire
+import Foundation
+import GRDB
+import Logging
+import MQTTTransport
+import Synchronization
+
+/// Keeps the broker's retained messages equal to what the database says they should be.
+///
+/// It is a level, not a queue: each round compares and publishes what is missing, so that it does not matter when a
+/// wakeup, a connection or the process itself was lost. Order within a round: trust, blobs, releases, and only then
+/// the desired documents that speak of them.
+final class DeliveryService: Sendable {
+    /// What this connection's broker is known to hold.
+    struct Held: Sendable {
+        var isAudited = false
+        var roles: Int64?
+        var releases: Set<Digest> = []
+    }
+
+    let context: ControllerContext
+    let link: any BrokerLink
+    let wakeup: Wakeup
+    let topics: Topics
+    let inbox = AuditInbox()
+    let held = Mutex(Held())
+    let reseeds = Mutex(ReseedLimiter())
+
+    init(context: ControllerContext, link: any BrokerLink, wakeup: Wakeup) {
+        self.context = context
+        self.link = link
+        self.wakeup = wakeup
+        topics = Topics(prefix: context.configuration.topicPrefix)
+    }
+
+    /// The connection is new: nothing is known of what the broker holds.
+    func connected() {
+        held.withLock { $0 = Held() }
+        wakeup.wake()
+    }
+
+    /// Delivers until the task is cancelled.
+    func run() async {
+        await wakeup.run(atLeastEvery: DeliveryLimits.pause) {
+            guard self.link.isConnected else { return }
+            do { try await self.round() } catch {
+                self.context.logger.error("delivery", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Publishes what is missing.
+    func round() async throws {
+        if !held.withLock({ $0.isAudited }) { try await audit() }
+        try await publishRoles()
+        try await prepareDeliveries()
+        try await publishBlobs()
+        try await publishReleases()
+        try await publishDesired()
+        try await clearUnused()
+    }
+
+    // MARK: Trust and releases
+
+    private func publishRoles() async throws {
+        guard let document = try await context.read({ try TrustRows.document($0) }),
+            held.withLock({ $0.roles }) != document.number
+        else { return }
+        try await deliver(.roles, [UInt8](document.message), priority: .control)
+        held.withLock { $0.roles = document.number }
+    }
+
+    private func publishReleases() async throws {
+        let records = try await context.read { database in
+            try ReleaseRecord.filter(Column("stage") == ReleaseStage.released).fetchAll(database).filter { record in
+                try Int.fetchOne(
+                    database,
+                    sql: """
+                        SELECT count(*) FROM release_part AS part LEFT JOIN delivery ON delivery.image = part.image
+                        WHERE part.release = ? AND delivery.publishedAt IS NULL
+                        """, arguments: [record.name]) == 0
+            }
+        }
+        for record in records {
+            guard let digest = record.digest, let signed = record.signed,
+                !held.withLock({ $0.releases.contains(digest) })
+            else { continue }
+            try await deliver(.release(digest), [UInt8](signed), priority: .control)
+            held.withLock { _ = $0.releases.insert(digest) }
+        }
+    }
+
+    // MARK: Desired documents
+
+    private func publishDesired() async throws {
+        let waiting = try await context.read { database in
+            try DeviceRecord.filter(sql: "generation <> publishedGeneration").filter(Column("revokedAt") == nil)
+                .order(Column("id")).fetchAll(database)
+        }
+        guard !waiting.isEmpty else { return }
+        let taken = await withTaskGroup(of: (DeviceID, Int64)?.self) { group in
+            var taken: [(DeviceID, Int64)] = []
+            for (index, device) in waiting.enumerated() {
+                if index >= DeliveryLimits.documentsInFlight, let done = await group.next() ?? nil {
+                    taken.append(done)
+                }
+                group.addTask { await self.publishDesired(device) }
+            }
+            for await done in group { if let done { taken.append(done) } }
+            return taken
+        }
+        guard !taken.isEmpty else { return }
+        let finished = taken
+        try await context.write { database, _ in
+            for (id, generation) in finished {
+                try database.execute(
+                    sql: "UPDATE device SET publishedGeneration = ? WHERE id = ?", arguments: [generation, id])
+            }
+        }
+    }
+
+    private func publishDesired(_ device: DeviceRecord) async -> (DeviceID, Int64)? {
+        guard let document = device.desired else { return nil }
+        let result = await link.publish(.desired(device.id), [UInt8](document), priority: .control)
+        return result == .acknowledged ? (device.id, device.generation) : nil
+    }
+
+    /// Publishes and throws unless the broker took it.
+    func deliver(_ topic: Topic, _ payload: [UInt8], priority: MQTTPriority) async throws {
+        let result = await link.publish(topic, payload, priority: priority)
+        guard result == .acknowledged else {
+            throw ControllerError(.unavailable, "the broker did not take \(topic): \(result)")
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import FleetModel
+import FleetStore
+import FleetWire
+import GRDB
+import Logging
+import MQTTTransport
+import ServiceLifecycle
+
+extension FleetController {
+    /// Where the setting with the bytes published so far is.
+    static let bytesPublishedKey = "delivery.bytesPublished"
+
+    /// Works until the surrounding `ServiceGroup` shuts down gracefully or the task is cancelled.
+    ///
+    /// - Throws: if the broker's address or certificates cannot be used at all. A broker that is away is waited for.
+    public func run() async throws {
+        guard case .external(let endpoint) = configuration.broker else {
+            throw ControllerError(.unavailable, "the private broker was not started", hint: "use FleetController.open")
+        }
+        try await run(endpoint: endpoint)
+    }
+
+    /// Works with a broker at this address.
+    func run(endpoint: BrokerEndpoint) async throws {
+        let topics = Topics(prefix: configuration.topicPrefix)
+        let monitor = DriftMonitor(context: context)
+        let connection = ControllerConnection()
+        let link = try MQTTLink(
+            endpoint: endpoint, topics: topics,
+            onMessage: { topic, payload in connection.receive(topic, payload, topics: topics) },
+            onEvent: { [logger = context.logger] event in connection.handle(event, logger: logger) })
+        let delivery = DeliveryService(context: context, link: link, wakeup: delivering)
+        let ingest = IngestService(
+            context: context, send: { topic, payload in link.send(topic, payload, priority: .control) },
+            judge: { monitor.note($0) },
+            reseed: { [logger = context.logger] need in
+                do { try await delivery.reseed(need) } catch {
+                    logger.warning("re-seeding", metadata: ["blob": "\(need.blob.short)", "error": "\(error)"])
+                }
+            }, deliver: { [delivering] in delivering.wake() })
+        connection.attach(ingest: ingest, delivery: delivery)
+        link.start()
+        let meter = PublishedBytes(context: context, read: { link.bytesPublished })
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await ingest.run() }
+                group.addTask { await delivery.run() }
+                group.addTask { await monitor.run() }
+                group.addTask { await self.rollouts.run() }
+                group.addTask { await self.webhooks.run() }
+                group.addTask { await self.training.run() }
+                group.addTask { await self.accuracy.run() }
+                group.addTask { await Housekeeping(context: self.context).run() }
+                group.addTask { await meter.run() }
+            }
+        }
+        await link.stop()
+        await meter.save()
+        events.finish()
+    }
+
+    /// Bytes of topics and payloads given to brokers since the data folder was made, as of the last few seconds.
+    public func bytesPublished() async throws -> Int64 {
+        let text = try await context.read { try SettingRecord.fetchOne($0, key: Self.bytesPublishedKey)?.value }
+        return text.flatMap { Int64($0) } ?? 0
+    }
+}

@@ -1,0 +1,131 @@
+import FleetModel
+import FleetStore
+import FleetWire
+import GRDB
+import Logging
+import MQTTTransport
+import Metrics
+
+/// Takes devices' messages from the broker's loop to the database, many in one transaction, and acknowledges what is
+/// committed: never before.
+final class IngestService: Sendable {
+    let context: ControllerContext
+    let queue = IngestQueue()
+    let topics: Topics
+    private let refusals = RefusalBook()
+    /// Called with the windows that have to be judged anew.
+    private let judge: @Sendable (Set<IngestOutcome.Window>) -> Void
+    /// Called with what devices miss.
+    private let reseed: @Sendable (Need) async -> Void
+    private let deliver: @Sendable () -> Void
+    private let send: @Sendable (Topic, [UInt8]) -> Void
+
+    private let received = Counter(label: "martlet_messages_received_total")
+    private let committed = Counter(label: "martlet_messages_committed_total")
+    private let duplicates = Counter(label: "martlet_messages_duplicate_total")
+    private let refused = Counter(label: "martlet_messages_refused_total")
+    private let overflow = Counter(label: "martlet_messages_overflow_total")
+
+    init(
+        context: ControllerContext, send: @escaping @Sendable (Topic, [UInt8]) -> Void,
+        judge: @escaping @Sendable (Set<IngestOutcome.Window>) -> Void,
+        reseed: @escaping @Sendable (Need) async -> Void, deliver: @escaping @Sendable () -> Void
+    ) {
+        self.context = context
+        self.send = send
+        self.judge = judge
+        self.reseed = reseed
+        self.deliver = deliver
+        topics = Topics(prefix: context.configuration.topicPrefix)
+    }
+
+    /// Takes a message over from the broker's loop. Never waits; what is too large is refused without a copy.
+    func receive(_ topic: Topic, _ payload: UnsafeRawBufferPointer) {
+        received.increment()
+        var message = IngestMessage(topic: topic, payload: [], received: context.now())
+        switch IngestLimits.bytes(topic) {
+        case nil: message.refusal = WireError(.unknownTopic, "not a topic that devices write")
+        case let limit? where payload.count > limit:
+            message.refusal = WireError(.tooLarge, "\(payload.count) bytes, at most \(limit)")
+        case _?: message.payload = [UInt8](payload)
+        }
+        if !queue.push(message) { overflow.increment() }
+    }
+
+    /// Works until the task is cancelled, then takes what is still in the queue.
+    func run() async {
+        while !Task.isCancelled {
+            await queue.waitForMessages()
+            if queue.count < IngestLimits.batch { try? await Task.sleep(for: IngestLimits.gather) }
+            await process(queue.drain(limit: IngestLimits.batch))
+        }
+        queue.close()
+        await Task { await self.drain() }.value
+    }
+
+    private func drain() async {
+        while queue.count > 0 { await process(queue.drain(limit: IngestLimits.batch)) }
+    }
+
+    /// Applies a batch in one transaction; if that fails, each message in its own, so that one cannot take the others
+    /// with it.
+    func process(_ batch: [IngestMessage]) async {
+        guard !batch.isEmpty else { return }
+        do { try await commit(batch) } catch {
+            context.logger.error("a batch failed", metadata: ["error": "\(error)", "messages": "\(batch.count)"])
+            guard batch.count > 1 else { return }
+            for message in batch { await process([message]) }
+        }
+    }
+
+    private func commit(_ batch: [IngestMessage]) async throws {
+        let context = context
+        let outcome = try await context.write { database, changes in
+            var transaction = IngestTransaction(database: database, now: context.now(), context: context)
+            for message in batch {
+                guard let device = message.topic.device else { continue }
+                let read: DeviceMessage
+                do throws(WireError) { read = try DeviceMessage(message) } catch {
+                    transaction.outcome.refuse(device, error.code.rawValue, "\(error)")
+                    continue
+                }
+                try transaction.apply(read, from: device)
+            }
+            try transaction.finish()
+            changes = transaction.changes
+            return transaction.outcome
+        }
+        await follow(outcome)
+    }
+
+    /// What follows a commit.
+    private func follow(_ outcome: IngestOutcome) async {
+        for (device, ack) in outcome.acks { send(.ack(device), ack.encoded()) }
+        committed.increment(by: outcome.committed)
+        duplicates.increment(by: outcome.duplicates)
+        refused.increment(by: outcome.refusals.count)
+        if !outcome.windows.isEmpty { judge(outcome.windows) }
+        if outcome.mustDeliver { deliver() }
+        for need in outcome.needs { await reseed(need) }
+        for refusal in outcome.refusals { await tell(refusal) }
+    }
+
+    private func tell(_ refusal: IngestOutcome.Refusal) async {
+        let now = context.now()
+        let sender = refusal.device?.text ?? "?"
+        guard let count = refusals.note(sender, at: now) else { return }
+        context.logger.warning(
+            "refused a message",
+            metadata: ["device": "\(sender)", "code": "\(refusal.code)", "why": "\(refusal.reason)"])
+        let condition = AlertCondition(
+            fingerprint: "ingest/\(sender)", kind: .ingest, severity: .warning, subject: sender,
+            title: "Messages of \(sender) are refused",
+            reason: "\(refusal.reason) (\(count) since it was last told)",
+            action: "Compare the versions of agent and controller; if the device is not yours any more, revoke it.")
+        do {
+            try await context.write { try AlertBook.open($0, condition, at: now, changes: &$1) }
+        } catch {
+            context.logger.error("alert not recorded", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import FleetModel
+import FleetStore
+import FleetWire
+import Foundation
+import GRDB
+import Sketches
+
+/// Applies devices' messages to the database, all of a batch in one transaction. Every step is idempotent: QoS 1,
+/// reconnects and impatient devices bring the same message again.
+struct IngestTransaction {
+    let database: Database
+    let now: Instant
+    let context: ControllerContext
+    var outcome = IngestOutcome()
+    var changes: [ChangeEvent] = []
+    private var devices: [DeviceID: DeviceRecord] = [:]
+    private var manifests: [Digest: ReleaseManifest] = [:]
+
+    init(database: Database, now: Instant, context: ControllerContext) {
+        self.database = database
+        self.now = now
+        self.context = context
+    }
+
+    /// Applies one message of the device that the broker's access rules let write the topic.
+    mutating func apply(_ message: DeviceMessage, from id: DeviceID) throws {
+        guard var device = try device(id) else {
+            outcome.refuse(id, "unknownDevice", "no such device, or it is revoked")
+            return
+        }
+        switch message {
+        case .presence(let presence): applyPresence(presence, to: &device)
+        case .reported(let reported): try applyReported(reported, to: &device)
+        case .report(let report, let encoded): try applyReport(report, encoded, of: device)
+        case .sample(let sample, let encoded): try applySample(sample, encoded, of: device)
+        case .need(let need): outcome.needs.append(need)
+        }
+        device.lastSeen = now
+        devices[id] = device
+    }
+
+    /// Writes what was gathered and says what to acknowledge.
+    mutating func finish() throws {
+        for device in devices.values { try update(device) }
+        for boot in outcome.boots.sorted(by: { ($0.device, $0.boot) < ($1.device, $1.boot) }) {
+            outcome.acks.append(
+                (boot.device, try StreamCursor.ack(database, device: boot.device, boot: boot.boot)))
+        }
+    }
+
+    /// Writes only what devices say of themselves: the desired document is others' to change.
+    private func update(_ device: DeviceRecord) throws {
+        _ = try device.update(
+            database,
+            columns: [
+                "online", "boot", "session", "lastSeen", "hardware", "agentVersion", "runtimeVersion",
+                "instructionSet", "capabilities", "observedGeneration",
+            ])
+    }
+
+    private mutating func device(_ id: DeviceID) throws -> DeviceRecord? {
+        if let known = devices[id] { return known }
+        guard let record = try DeviceRecord.fetchOne(database, key: id), record.revokedAt == nil else { return nil }
+        return record
+    }
+
+    /// The manifest of a release that this controller signed off; nil for any other digest.
+    mutating func manifest(_ digest: Digest) throws -> ReleaseManifest? {
+        if let known = manifests[digest] { return known }
+        guard let record = try ReleaseRows.find(database, digest) else { return nil }
+        let manifest = try ReleaseManifest(decoding: [UInt8](record.manifest))
+        manifests[digest] = manifest
+        return manifest
+    }
+
+    // MARK: Presence
+
+    /// A will of an earlier connection may arrive after the next connection's hello: it is told by boot and session.
+    private mutating func applyPresence(_ presence: Presence, to device: inout DeviceRecord) {
+        let isSameBoot = device.boot == presence.boot
+        let isLater = isSameBoot ? Int64(presence.session) >= device.session : presence.online
+        guard isLater else { return }
+        if device.online != presence.online || !isSameBoot { changes.append(ChangeEvent(.device, device.id)) }
+        device.online = presence.online
+        device.boot = presence.boot
+        device.session = Int64(presence.session)
+        device.hardware = presence.facts.hardware
+        device.agentVersion = presence.facts.agentVersion
+        device.runtimeVersion = presence.facts.runtimeVersion
+        device.instructionSet = presence.facts.instructionSet
+        device.capabilities = presence.facts.capabilities
+    }
+
+    // MARK: Reports
+
+    private mutating func applyReport(_ report: Report, _ encoded: [UInt8], of device: DeviceRecord) throws {
+        guard let part = try manifest(report.release)?.part(for: report.slot) else {
+            outcome.refuse(device.id, "unknownRelease", "a report of release \(report.release.short), not known here")
+            return
+        }
+        guard report.features.count == part.baseline.features.count || report.features.isEmpty,
+            report.predictions.count == part.classes.count || report.predictions.isEmpty
+        else {
+            outcome.refuse(device.id, "wrongShape", "a report whose histograms do not fit the release's baseline")
+            return
+        }
+        try ReportRecord(device: device.id, report: report, encoded: encoded, receivedAt: now)
+            .insert(database, onConflict: .ignore)
+        let isNew = database.changesCount > 0
+        try commit(device.id, report.boot, .report, report.sequence, isNew: isNew)
+        guard isNew else { return }
+        outcome.windows.insert(.init(device: device.id, slot: report.slot, release: report.release))
+        changes.append(ChangeEvent(.report, device.id))
+    }
+
+    /// Counts a message of a stream; the acknowledgement follows the transaction.
+    mutating func commit(
+        _ device: DeviceID, _ boot: String, _ stream: StreamKind, _ sequence: UInt64, isNew: Bool
+    ) throws {
+        try StreamCursor.advance(
+            database, device: device, boot: boot, stream: stream, sequence: sequence, isNew: isNew, at: now)
+        outcome.boots.insert(.init(device: device, boot: boot))
+        if isNew { outcome.committed += 1 } else { outcome.duplicates += 1 }
+    }
+}
+
+extension ReportRecord {
+    /// The row of a report.
+    init(device: DeviceID, report: Report, encoded: [UInt8], receivedAt: Instant) {
+        self.init(
+            device: device, boot: report.boot, sequence: Int64(report.sequence), slot: report.slot,
+            release: report.release, image: report.image, model: report.version.model, number: report.version.number,
+            startedAt: report.start, endedAt: report.end, inferences: Int64(report.inferences),
+            errors: Int64(report.errors), uncertain: Int64(report.uncertain), confidenceMean: report.confidence.mean,
+            samplesOffered: Int64(report.samplesOffered), samplesChosen: Int64(report.samplesChosen),
+            samplesDropped: Int64(report.samplesDropped), reportsDropped: Int64(report.reportsDropped),
+            payload: Data(encoded), receivedAt: receivedAt)
+    }
+}
