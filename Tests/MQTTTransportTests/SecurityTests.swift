@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import MQTTTransport
 import Synchronization
 import Testing
@@ -91,6 +92,48 @@ struct SecurityTests {
         client.connect()
         await eventually("turned away twice") { seen.disconnections >= 2 }
         #expect(seen.connections == 0)
+    }
+
+    @Test("under TLS a closed port is noticed at once")
+    func closedPort() async throws {
+        let certificates = try TestCertificates(clients: [])
+        defer { certificates.remove() }
+        let running = try RunningLoop()
+        let (client, seen) = try running.client(port: TestBroker.freePort(), id: "early") {
+            $0.tls = MQTTTLS(caFile: certificates.path("ca.pem"))
+        }
+        client.connect()
+        await eventually("refused several times", within: 5) { seen.disconnections >= 3 }
+        guard case .disconnected(let reason, _)? = seen.all.first else { return }
+        #expect(reason.contains("refused"), "the reason was: \(reason)")
+    }
+
+    @Test("under TLS a server that hangs up in the handshake is noticed at once", arguments: [0, 300])
+    func hangsUp(bytesRead: Int) async throws {
+        let certificates = try TestCertificates(clients: [])
+        defer { certificates.remove() }
+        let listener = TCP.listen(port: 0)
+        let rude = Thread {
+            while true {
+                let client = accept(listener, nil, nil)
+                guard client >= 0 else { return }
+                var buffer = [UInt8](repeating: 0, count: max(1, bytesRead))
+                if bytesRead > 0 { _ = read(client, &buffer, buffer.count) }
+                close(client)
+            }
+        }
+        rude.start()
+        defer {
+            shutdown(listener, Int32(SHUT_RDWR))
+            close(listener)
+        }
+        let running = try RunningLoop()
+        let (client, seen) = try running.client(port: TCP.port(of: listener), id: "snubbed") {
+            $0.tls = MQTTTLS(caFile: certificates.path("ca.pem"))
+        }
+        client.connect()
+        await eventually("hung up on several times", within: 5) { seen.disconnections >= 3 }
+        #expect(client.statistics.failedAttempts >= 3)
     }
 
     @Test("missing certificate files are named when the client is made")

@@ -12,12 +12,31 @@ extension ClientDriver {
     func ready(_ readiness: Readiness) {
         guard let mosquitto else { return }
         if readiness.contains(.writable), !readiness.contains(.hangup) { isTransportOpen = true }
+        let refusal = machine.phase == .opening ? hangup(on: mosquitto_socket(mosquitto)) : nil
         // While shaking hands under TLS the library makes progress in `loop_read`, whatever it waits for.
         if readiness != .writable || machine.phase == .opening { read(mosquitto) }
+        if let refusal, machine.phase == .opening, mosquitto_socket(mosquitto) >= 0 {
+            abandon()
+            return finish(reason: endReason ?? "\(configuration.host):\(configuration.port): \(refusal)")
+        }
         if mosquitto_socket(mosquitto) >= 0, readiness.contains(.writable), mosquitto_want_write(mosquitto) {
             note(mosquitto_loop_write(mosquitto, 1))
         }
         afterCall()
+    }
+
+    /// Why nothing more will come over a socket, or nil if something may.
+    ///
+    /// The library takes a connection that is refused or closed before the TLS handshake is over for one that has not
+    /// begun, and epoll would report it without end.
+    private func hangup(on fd: Int32) -> String? {
+        var byte: UInt8 = 0
+        switch recv(fd, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) {
+        // The library's first write may have taken the error away, and left an end that never had a beginning.
+        case 0: return isTransportOpen ? "the broker hung up" : "connection refused"
+        case 1...: return nil
+        default: return errno == EAGAIN || errno == EINTR ? nil : errnoText().lowercased()
+        }
     }
 
     func read(_ mosquitto: OpaquePointer) {
