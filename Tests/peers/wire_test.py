@@ -1,17 +1,20 @@
 """Reads Martlet's messages with foreign software: cbor2, pycddl and pycose.
 
-    python wire_test.py FOLDER
+    python wire_test.py [FOLDER]
 
-FOLDER holds what the Swift test `WireSampleExport` wrote. Each `RULE.N.cbor` must satisfy the rule of that name in
+FOLDER holds what the Swift test `WireSampleExport` wrote; without one the test is run first. Each `RULE.N.cbor` must satisfy the rule of that name in
 docs/martlet.cddl, be what cbor2 itself writes canonically, and decode to its JSON twin under the names that the schema
 gives to the keys. Each `CONTEXT.cose` must be a COSE_Sign message whose signatures pycose accepts.
 """
 
 import json
 import pathlib
+import os
 import re
 import struct
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 
 import cbor2
@@ -19,7 +22,8 @@ import pycddl
 from pycose.keys import OKPKey
 from pycose.messages import SignMessage
 
-SCHEMA = (pathlib.Path(__file__).parents[2] / "docs" / "martlet.cddl").read_text()
+ROOT = pathlib.Path(__file__).parents[2]
+SCHEMA = (ROOT / "docs" / "martlet.cddl").read_text()
 FLOAT_ARRAY = 85
 RULE = re.compile(r"^(\w+) = \{\n(.*?)^\}", re.M | re.S)
 FIELD = re.compile(r"^\s*\??\s*(\d+) => (.*?),?\s*; (\w+)$", re.M)
@@ -112,8 +116,13 @@ def check_signed(path):
         assert not signer.verify_signature(), f"{path.name}: the signature holds for another context"
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
+def export(folder):
+    subprocess.run(
+        ["swift", "test", "--filter", "WireSampleExport"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
+        env={**os.environ, "MARTLET_WIRE_SAMPLES_OUT": str(folder)})
+
+
+def check(folder):
     rules = maps()
     messages = sorted(folder.glob("*.cbor"))
     signed = sorted(folder.glob("*.cose"))
@@ -123,7 +132,16 @@ def main():
         check_message(path, rules)
     for path in signed:
         check_signed(path)
-    print(f"{len(messages)} messages and {len(signed)} signed messages read by cbor2, pycddl and pycose")
+    print(f"{len(messages) + len(signed)} passed, 0 failed")
+
+
+def main():
+    if len(sys.argv) > 1:
+        check(pathlib.Path(sys.argv[1]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        export(folder)
+        check(pathlib.Path(folder))
 
 
 if __name__ == "__main__":

@@ -1,2 +1,0 @@
-/// The part `RetrainCore`: see ARCHITECTURE.md.
-enum RetrainCorePlaceholder {}
