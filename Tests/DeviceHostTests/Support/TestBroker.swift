@@ -42,10 +42,12 @@ final class TestBroker: @unchecked Sendable {
         for _ in 0..<200 where !isListening { usleep(20_000) }
     }
 
+    /// kill -9: a child of a test's thread inherits its blocked signals, so SIGTERM would never reach it.
     func stop() {
-        process?.terminate()
-        process?.waitUntilExit()
-        process = nil
+        guard let process else { return }
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        self.process = nil
     }
 
     private var isListening: Bool {
