@@ -14,6 +14,9 @@ public enum ModelCompiler {
     /// The versions of ONNX's standard operator set that the compiler knows.
     public static let operatorSets: ClosedRange<Int> = 6...28
 
+    /// The most nodes of a model: arena planning compares every two steps.
+    public static let maximumNodes = 16_384
+
     /// Compiles a model.
     ///
     /// - Throws: ``CompileError``. ``CompileError/unsupported(_:)`` lists all nodes that the runtime cannot run, with what

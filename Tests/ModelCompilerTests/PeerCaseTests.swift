@@ -33,7 +33,7 @@ struct PeerCase: Decodable, CustomTestStringConvertible {
             .map { try JSONDecoder().decode(PeerCase.self, from: Data($0)) }
     }
 
-    /// Those in the repository, or those in the file that MARTLET_PEER_CASES names (see Tests/peers/run-numerics.sh).
+    /// Those in the repository, or those in the file that MARTLET_PEER_CASES names (see Tests/peers/numerics_test.py).
     static let all: [PeerCase] = {
         let path = ProcessInfo.processInfo.environment["MARTLET_PEER_CASES"]
         let url = path.map { URL(filePath: $0) } ?? fixtures.appending(path: "numerics/cases.jsonl")
@@ -73,6 +73,17 @@ struct PeerCaseTests {
                 #expect(
                     excess(one, other) <= floor, "\(output.name): expected \(one), found \(other)\n\(compiled.report)")
             }
+        }
+    }
+
+    @Test("models survive being read and written", arguments: PeerCase.all)
+    func written(_ peer: PeerCase) throws {
+        let model = try peer.onnx()
+        let bytes = model.serialized()
+        #expect(try ONNXModel(parsing: bytes) == model)
+        // For ONNX Runtime to read.
+        if let folder = ProcessInfo.processInfo.environment["MARTLET_PEER_OUT"] {
+            try Data(bytes).write(to: URL(filePath: folder).appending(path: "\(peer.name).onnx"))
         }
     }
 

@@ -4,7 +4,7 @@
     numerics.py --seed 1 --rounds 3 --out cases.jsonl
 
 Each line is one case: name, model (base64), inputs and outputs as [{name, shape, type, data (base64)}].
-`ModelCompilerTests` compiles each model, runs it and compares; see run-numerics.sh.
+`ModelCompilerTests` compiles each model, runs it and compares; see numerics_test.py.
 """
 
 import argparse
@@ -80,6 +80,11 @@ def tensor(name, value):
         "name": name, "shape": list(value.shape), "type": str(value.dtype),
         "data": base64.b64encode(np.ascontiguousarray(value).tobytes()).decode(),
     }
+
+
+def array(entry):
+    """The array of what tensor() wrote."""
+    return np.frombuffer(base64.b64decode(entry["data"]), entry["type"]).reshape(entry["shape"])
 
 
 # --- Families of cases: each takes a Case and a random.Random and returns the names of the outputs ---------------------

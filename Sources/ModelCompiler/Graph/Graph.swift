@@ -85,26 +85,20 @@ extension Graph {
     /// True when the caller gets the value.
     func isOutput(_ id: ValueID) -> Bool { outputs.contains { $0.value == id } }
 
-    /// Every node and output that reads `old` reads `new` instead.
-    mutating func replace(_ old: ValueID, with new: ValueID) {
-        for index in nodes.indices {
-            nodes[index].inputs = nodes[index].inputs.map { $0 == old ? new : $0 }
-        }
-        for index in outputs.indices where outputs[index].value == old { outputs[index].value = new }
-    }
-
-    /// Adds a node at `position` and returns its result, whose shape and type are inferred.
-    mutating func insert(
-        _ operation: GraphOperation, activation: Activation = .none, inputs: [ValueID?], name: String,
-        at position: Int
-    ) throws(ShapeError) -> ValueID {
+    /// A node whose result is a new value; its shape and type are inferred. The caller puts the node into the graph.
+    mutating func makeNode(
+        _ operation: GraphOperation, activation: Activation = .none, inputs: [ValueID?], name: String
+    ) throws(ShapeError) -> GraphNode {
         let result = try ShapeInference.result(of: operation, inputs: inputs, in: self)
         let output = addValue(
             GraphValue(name: name, elementType: result.elementType, shape: result.shape, constant: nil))
-        nodes.insert(
-            GraphNode(operation: operation, activation: activation, inputs: inputs, output: output, name: name),
-            at: position)
-        return output
+        return GraphNode(operation: operation, activation: activation, inputs: inputs, output: output, name: name)
+    }
+
+    /// Removes the nodes at these places.
+    mutating func removeNodes(_ places: Set<Int>) {
+        guard !places.isEmpty else { return }
+        nodes = nodes.indices.filter { !places.contains($0) }.map { nodes[$0] }
     }
 
     /// Throws unless the invariants hold: a fault of the compiler itself, looked for after every pass in tests.

@@ -24,8 +24,21 @@ enum ConstantCast {
     static func integer(_ value: Double, _ type: ElementType) -> Int64 {
         if type == .bool { return value == 0 ? 0 : 1 }
         guard !value.isNaN else { return 0 }
-        guard value.magnitude < 0x1p63 else { return value < 0 ? .min : .max }
-        return wrapped(Int64(value), type)
+        let range = range(type)
+        if value <= Double(range.lowerBound) { return range.lowerBound }
+        if value >= Double(range.upperBound) { return range.upperBound }
+        return Int64(value)
+    }
+
+    private static func range(_ type: ElementType) -> ClosedRange<Int64> {
+        switch type {
+        case .bool: 0...1
+        case .int8: -0x80...0x7F
+        case .uint8: 0...0xFF
+        case .int16: -0x8000...0x7FFF
+        case .int32: -0x8000_0000...0x7FFF_FFFF
+        case .int64, .float16, .float32, .float64: .min ... .max
+        }
     }
 
     private static func wrapped(_ value: Int64, _ type: ElementType) -> Int64 {

@@ -30,6 +30,13 @@ struct Importer {
     private mutating func run() throws(CompileError) -> Graph {
         let standard = Int(model.operatorSetVersion() ?? 0)
         guard ModelCompiler.operatorSets.contains(standard) else { throw .operatorSet(version: standard) }
+        guard model.graph.nodes.count <= ModelCompiler.maximumNodes,
+            max(model.graph.inputs.count - model.graph.initializers.count, model.graph.outputs.count)
+                <= ImageLimits.ports
+        else {
+            throw .limitExceeded(
+                "more than \(ModelCompiler.maximumNodes) nodes, or \(ImageLimits.ports) inputs or outputs")
+        }
         guard model.graph.sparseInitializers.isEmpty else {
             throw .invalidModel("sparse initializers are not supported; write the model with dense ones")
         }

@@ -12,29 +12,29 @@ enum AffineFolding {
     }
 
     static func run(_ graph: inout Graph) -> Int {
-        var changes = 0
-        var index = 0
-        while index < graph.nodes.count {
-            if fold(at: index, &graph) { changes += 1 } else { index += 1 }
+        let readers = graph.readers()
+        var removed: Set<Int> = []
+        for index in graph.nodes.indices {
+            while let reader = fold(at: index, readers, &graph) { removed.insert(reader) }
         }
-        return changes
+        graph.removeNodes(removed)
+        return removed.count
     }
 
-    /// Folds the only reader of node `index` into it.
-    private static func fold(at index: Int, _ graph: inout Graph) -> Bool {
+    /// Folds the only reader of node `index` into it; the reader's place, from which it is to be removed.
+    private static func fold(at index: Int, _ readers: [[Int]], _ graph: inout Graph) -> Int? {
         let node = graph.nodes[index]
         guard node.activation == .none, let axis = channelAxis(node, in: graph), !graph.isOutput(node.output) else {
-            return false
+            return nil
         }
-        let readers = graph.nodes.indices.filter { graph.nodes[$0].inputs.contains(node.output) }
+        let readers = readers[node.output.index]
         guard readers.count == 1, let reader = readers.first,
-            graph.nodes[reader].inputs.filter({ $0 == node.output }).count == 1,
             let affine = affine(graph.nodes[reader], of: node.output, axis: axis, in: graph),
             let weights = graph.constant(node.inputs[1])
-        else { return false }
+        else { return nil }
         let bias = node.inputs.count > 2 ? graph.constant(node.inputs[2])?.floats : nil
         let newBias = affine.shift.indices.map { (bias?[$0] ?? 0) * affine.scale[$0] + affine.shift[$0] }
-        guard let scaled = scaled(weights, by: affine.scale, node.operation) else { return false }
+        guard let scaled = scaled(weights, by: affine.scale, node.operation) else { return nil }
         let name = graph[node.output].name
         let folded = graph.nodes[reader]
         graph.nodes[index].inputs = [
@@ -43,8 +43,7 @@ enum AffineFolding {
         ]
         graph.nodes[index].output = folded.output
         graph.nodes[index].activation = folded.activation
-        graph.nodes.remove(at: reader)
-        return true
+        return reader
     }
 
     /// The axis of the result along which each weight row or column stands for one channel.

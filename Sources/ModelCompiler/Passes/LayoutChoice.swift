@@ -12,27 +12,26 @@ enum LayoutChoice {
     static func toFirst(rank: Int) -> [Int] { [0, rank - 1] + Array(1..<rank - 1) }
 
     static func run(_ graph: inout Graph) throws(ShapeError) -> Int {
+        var nodes: [GraphNode] = []
         var changes = 0
-        var index = 0
-        while index < graph.nodes.count {
-            let node = graph.nodes[index]
-            guard let operation = channelsLast(node.operation), let first = node.inputs.first, let input = first else {
-                index += 1
+        for node in graph.nodes {
+            guard let operation = channelsLast(node.operation), case let input?? = node.inputs.first else {
+                nodes.append(node)
                 continue
             }
             let rank = graph.shape(input).count
-            let name = node.name
-            let moved = try graph.insert(
-                .transpose(toLast(rank: rank)), inputs: [input], name: "\(name).in", at: index)
-            let result = try graph.insert(
-                operation, activation: node.activation, inputs: [moved] + node.inputs.dropFirst(), name: name,
-                at: index + 1)
-            graph.nodes[index + 2] = GraphNode(
-                operation: .transpose(toFirst(rank: rank)), activation: .none, inputs: [result],
-                output: node.output, name: "\(name).out")
+            let moved = try graph.makeNode(
+                .transpose(toLast(rank: rank)), inputs: [input], name: "\(node.name).in")
+            let result = try graph.makeNode(
+                operation, activation: node.activation, inputs: [moved.output] + node.inputs.dropFirst(),
+                name: node.name)
+            let restored = GraphNode(
+                operation: .transpose(toFirst(rank: rank)), activation: .none, inputs: [result.output],
+                output: node.output, name: "\(node.name).out")
+            nodes += [moved, result, restored]
             changes += 1
-            index += 3
         }
+        graph.nodes = nodes
         return changes
     }
 

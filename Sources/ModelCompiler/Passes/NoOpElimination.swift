@@ -4,21 +4,26 @@ import ModelImage
 enum NoOpElimination {
     static func run(_ graph: inout Graph) -> Int {
         var changes = 0
-        var index = 0
-        while index < graph.nodes.count {
+        var removed: Set<Int> = []
+        var standIns: [ValueID: ValueID] = [:]
+        let producers = graph.producers()
+        for index in graph.nodes.indices {
+            graph.nodes[index].inputs = graph.nodes[index].inputs.map { $0.map { standIns[$0] ?? $0 } }
             let node = graph.nodes[index]
             if case let input?? = node.inputs.first, passesOn(node, in: graph) {
-                graph.nodes.remove(at: index)
-                graph.replace(node.output, with: input)
+                standIns[node.output] = input
+                removed.insert(index)
                 changes += 1
-                continue
-            }
-            if let simpler = simpler(node, in: graph) {
+            } else if let simpler = simpler(node, producers, in: graph) {
                 graph.nodes[index] = simpler
                 changes += 1
             }
-            index += 1
         }
+        for index in graph.outputs.indices {
+            let value = graph.outputs[index].value
+            graph.outputs[index].value = standIns[value] ?? value
+        }
+        graph.removeNodes(removed)
         return changes
     }
 
@@ -52,13 +57,13 @@ enum NoOpElimination {
     }
 
     /// A cheaper node with the same result, if there is one.
-    private static func simpler(_ node: GraphNode, in graph: Graph) -> GraphNode? {
+    private static func simpler(_ node: GraphNode, _ producers: [Int?], in graph: Graph) -> GraphNode? {
         guard case let input?? = node.inputs.first else { return nil }
         let shape = graph.shape(input)
         var simpler = node
         switch node.operation {
         case .reshape:
-            guard let before = graph.nodes.first(where: { $0.output == input }), case .reshape = before.operation else {
+            guard let before = producers[input.index].map({ graph.nodes[$0] }), case .reshape = before.operation else {
                 return nil
             }
             simpler.inputs = before.inputs

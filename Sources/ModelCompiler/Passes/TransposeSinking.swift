@@ -6,16 +6,20 @@ import ModelImage
 /// Every rewriting leaves one transpose fewer above a node, so the pass ends.
 enum TransposeSinking {
     static func run(_ graph: inout Graph) throws(ShapeError) -> Int {
+        var nodes: [GraphNode] = []
+        var transposes: [ValueID: Transposed] = [:]
         var changes = 0
-        var index = 0
-        var transposes = transposedValues(graph)
-        while index < graph.nodes.count {
-            if try sink(at: index, transposes, &graph) {
-                changes += 1
-                transposes = transposedValues(graph)
+        for node in graph.nodes {
+            let sunk = try sink(node, transposes, &graph)
+            if sunk != nil { changes += 1 }
+            for node in sunk ?? [node] {
+                nodes.append(node)
+                if case .transpose(let permutation) = node.operation, case let source?? = node.inputs.first {
+                    transposes[node.output] = Transposed(source: source, permutation: permutation)
+                }
             }
-            index += 1
         }
+        graph.nodes = nodes
         return changes
     }
 
@@ -25,36 +29,26 @@ enum TransposeSinking {
         let permutation: [Int]
     }
 
-    private static func transposedValues(_ graph: Graph) -> [ValueID: Transposed] {
-        var found: [ValueID: Transposed] = [:]
-        for node in graph.nodes {
-            guard case .transpose(let permutation) = node.operation, case let source?? = node.inputs.first else {
-                continue
-            }
-            found[node.output] = Transposed(source: source, permutation: permutation)
-        }
-        return found
-    }
-
+    /// What takes the node's place so that its operands need no transpose; `nil` when there is no such thing.
     private static func sink(
-        at index: Int, _ transposes: [ValueID: Transposed], _ graph: inout Graph
-    ) throws(ShapeError) -> Bool {
-        let node = graph.nodes[index]
-        guard let first = node.inputs.lazy.compactMap({ $0.flatMap { transposes[$0] } }).first else { return false }
+        _ node: GraphNode, _ transposes: [ValueID: Transposed], _ graph: inout Graph
+    ) throws(ShapeError) -> [GraphNode]? {
+        guard let first = node.inputs.lazy.compactMap({ $0.flatMap { transposes[$0] } }).first else { return nil }
         if case .transpose(let permutation) = node.operation {
-            graph.nodes[index].operation = .transpose(permutation.map { first.permutation[$0] })
-            graph.nodes[index].inputs = [first.source]
-            return true
+            var merged = node
+            merged.operation = .transpose(permutation.map { first.permutation[$0] })
+            merged.inputs = [first.source]
+            return [merged]
         }
         guard let rewritten = rewritten(node, first.permutation, graph),
             let inputs = sources(of: node, first.permutation, transposes, &graph)
-        else { return false }
-        let result = try graph.insert(
-            rewritten.operation, activation: node.activation, inputs: inputs, name: node.name, at: index)
-        graph.nodes[index + 1] = GraphNode(
-            operation: .transpose(rewritten.permutation), activation: .none, inputs: [result], output: node.output,
-            name: "\(node.name).order")
-        return true
+        else { return nil }
+        let result = try graph.makeNode(
+            rewritten.operation, activation: node.activation, inputs: inputs, name: node.name)
+        let restored = GraphNode(
+            operation: .transpose(rewritten.permutation), activation: .none, inputs: [result.output],
+            output: node.output, name: "\(node.name).order")
+        return [result, restored]
     }
 
     /// The node's operation on the untransposed operand, and the order of its result's axes that restores the old one.

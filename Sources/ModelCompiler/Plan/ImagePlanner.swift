@@ -75,16 +75,21 @@ struct ImagePlanner {
 
     /// Lets an elementwise step write over an operand that nobody reads afterwards.
     private mutating func shareInPlace() {
+        var lastUse: [Int: Int] = [:]
+        for (index, step) in steps.enumerated() {
+            for case let operand? in step.inputs + [step.output] { lastUse[storage.root(operand.value)] = index }
+        }
+        for output in graph.outputs { lastUse[storage.root(output.value)] = steps.count }
         for (index, step) in steps.enumerated() {
             for (slot, operand) in step.inputs.enumerated() {
                 guard let operand, mayOverwrite(step.operation, slot), operand.shape == step.output.shape,
                     graph.constant(operand.value) == nil,
                     graph[operand.value].elementType == graph[step.output.value].elementType,
-                    !graph.outputs.contains(where: { storage.same($0.value, operand.value) }),
-                    lastUse(operand.value) == index,
-                    !overlapsOther(step, slot)
+                    lastUse[storage.root(operand.value)] == index, !overlapsOther(step, slot)
                 else { continue }
+                let outlives = lastUse[storage.root(step.output.value)]
                 storage.merge(step.output.value, operand.value)
+                lastUse[storage.root(operand.value)] = outlives
                 break
             }
         }
@@ -104,14 +109,6 @@ struct ImagePlanner {
         return step.inputs.contains { other in
             other.map { storage.same($0.value, operand.value) && $0.shape != operand.shape } ?? false
         }
-    }
-
-    /// The last step that reads or writes the bytes of a value.
-    private func lastUse(_ value: ValueID) -> Int {
-        steps.lastIndex { step in
-            storage.same(step.output.value, value)
-                || step.inputs.contains { $0.map { storage.same($0.value, value) } ?? false }
-        } ?? -1
     }
 
     // MARK: - Layout
