@@ -229,6 +229,12 @@ if !deviceOnly {
             name: "FleetClientTests",
             dependencies: ["FleetClient", hummingbird, hummingbirdTesting, httpClient, httpTypes, logging, nioCore],
             swiftSettings: strict),
+        .target(
+            name: "DemoFleet",
+            dependencies: [
+                "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "Sketches", grdb, logging,
+            ],
+            path: "Tests/DemoFleet", swiftSettings: strict),
         .testTarget(name: "FrameSourceTests", dependencies: ["FrameSource", "FleetModel"], swiftSettings: strict),
         .testTarget(
             name: "FleetStoreTests", dependencies: ["FleetStore", "FleetModel", "FleetCrypto", "FleetWire", grdb],
@@ -244,7 +250,7 @@ if !deviceOnly {
             name: "FleetConsoleTests",
             dependencies: [
                 "FleetConsole", "FleetController", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire", "Sketches",
-                hummingbird, hummingbirdTesting, httpTypes, nioCore, grdb, logging, lifecycle,
+                "DemoFleet", hummingbird, hummingbirdTesting, httpTypes, nioCore, grdb, logging, lifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

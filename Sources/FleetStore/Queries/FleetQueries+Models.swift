@@ -5,6 +5,11 @@ import GRDB
 public struct ModelOverview: Sendable {
     public var model: ModelRecord
     public var versions: [VersionRecord]
+
+    public init(model: ModelRecord, versions: [VersionRecord]) {
+        self.model = model
+        self.versions = versions
+    }
 }
 
 /// A version with its image and the releases that carry it.

@@ -6,6 +6,13 @@ public enum SampleState: String, Hashable, Sendable, CaseIterable {
     case open, annotated, all
 }
 
+/// In which order to list samples.
+public enum SampleOrder: String, Hashable, Sendable, CaseIterable {
+    case newest
+    /// Another order at every call, in a single page.
+    case random
+}
+
 /// Counts for the annotator.
 public struct SampleCounts: Hashable, Sendable {
     public var open: Int
@@ -18,12 +25,13 @@ public struct SampleCounts: Hashable, Sendable {
 }
 
 extension FleetQueries {
-    /// Samples, newest first.
+    /// Samples of the devices that a selector picks by the tags that they had.
     public func samples(
-        state: SampleState, selector: Selector = .all, before: Int64? = nil, limit: Int
+        state: SampleState, selector: Selector = .all, order: SampleOrder = .newest, before: Int64? = nil, limit: Int
     ) async throws -> ListPage<SampleRecord> {
         try await database.read { database in
-            var request = SampleRecord.order(Column("id").desc)
+            var request =
+                order == .newest ? SampleRecord.order(Column("id").desc) : SampleRecord.order(sql: "RANDOM()")
             switch state {
             case .open: request = request.filter(Column("verdict") == nil)
             case .annotated: request = request.filter(Column("verdict") != nil)
@@ -36,7 +44,8 @@ extension FleetQueries {
                 if selector.matches(sample.device, tags: sample.tags) { items.append(sample) }
             }
             let page = Array(items.prefix(limit))
-            return ListPage(items: page, next: items.count > limit ? page.last?.id.map(String.init) : nil)
+            let next = order == .newest && items.count > limit ? page.last?.id.map(String.init) : nil
+            return ListPage(items: page, next: next)
         }
     }
 

@@ -1,2 +1,0 @@
-/// The part `FleetConsole`: see ARCHITECTURE.md.
-enum FleetConsolePlaceholder {}

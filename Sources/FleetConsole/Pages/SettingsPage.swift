@@ -1,0 +1,135 @@
+import FleetController
+import FleetModel
+import FleetStore
+import Hummingbird
+
+/// Tokens, webhooks, policies and the keys that are trusted.
+enum SettingsPage {
+    struct View {
+        var newToken: String?
+        var newTokenFor: String?
+        var isAdmin: Bool
+        var tokens: [Token]
+        var roles: [String]
+        var hasWebhooks: Bool
+        var webhooks: [Webhook]
+        var hasPolicies: Bool
+        var policies: [Policy]
+        var noPolicies: EmptyView?
+        var keyNote: String
+        var hasKeys: Bool
+        var keys: [Key]
+    }
+
+    struct Token {
+        var id: Int64
+        var identity: String
+        var role: String
+        var state: StatusView
+        var note: String
+        var made: TimeView
+        var used: TimeView?
+        var canRevoke: Bool
+    }
+
+    struct Webhook {
+        var id: Int64
+        var url: String
+        var kinds: String
+        var made: TimeView
+    }
+
+    struct Policy {
+        var name: String
+        var kind: String
+        var state: StatusView
+        var by: String
+        var changed: TimeView
+        var document: String
+    }
+
+    struct Key {
+        var id: String
+        var holder: String
+        var use: String
+        var state: StatusView
+    }
+
+    static func show(_ call: PageRequest) async throws -> Response { try await show(call, newToken: nil) }
+
+    private static func show(_ call: PageRequest, newToken: NewToken?) async throws -> Response {
+        let isAdmin = call.may(.administer)
+        let tokens = isAdmin ? try await call.queries.tokens() : []
+        let webhooks = isAdmin ? try await call.queries.webhooks() : []
+        let policies = try await call.queries.policies()
+        let keys = try await call.queries.trustedKeys()
+        let threshold = try await call.controller.trust.document()?.threshold
+        let view = View(
+            newToken: newToken?.text, newTokenFor: newToken?.record.identity, isAdmin: isAdmin,
+            tokens: tokens.map { token($0, call) }, roles: Role.allCases.map(\.rawValue),
+            hasWebhooks: !webhooks.isEmpty,
+            webhooks: webhooks.map {
+                Webhook(
+                    id: $0.id ?? 0, url: $0.url,
+                    kinds: $0.kinds.isEmpty ? "all" : $0.kinds.map(\.rawValue).joined(separator: ", "),
+                    made: call.time($0.createdAt))
+            }, hasPolicies: !policies.isEmpty, policies: policies.map { policy($0, call) },
+            noPolicies: policies.isEmpty
+                ? EmptyView(
+                    icon: "settings", heading: "No policy yet",
+                    text:
+                        "A retrain policy starts training on drift, accuracy, annotations or a schedule; a sampling policy says who samples."
+                ) : nil,
+            keyNote: threshold.map { "A release needs \($0) of them" } ?? "", hasKeys: !keys.isEmpty,
+            keys: keys.map {
+                Key(
+                    id: $0.id.text, holder: $0.holder, use: $0.use == .root ? "signs the roles" : "signs releases",
+                    state: $0.revokedAt == nil ? .ok("Trusted") : .bad("Revoked", icon: "off"))
+            })
+        return try await call.page("settings", title: "Settings", view)
+    }
+
+    static func makeToken(_ call: PageRequest) async throws -> Response {
+        guard let role = Role(rawValue: call.form["role"] ?? "") else {
+            throw APIError.badRequest("invalid", "There is no such role.", hint: "Go back and choose one.")
+        }
+        let made = try await call.controller.tokens.create(
+            identity: call.form["identity"] ?? "", role: role, note: call.form["note"] ?? "", by: call.identity)
+        return try await show(call, newToken: made)
+    }
+
+    static func revokeToken(_ call: PageRequest) async throws -> Response {
+        try await call.controller.tokens.revoke(try call.number("id", of: "token"), by: call.identity)
+        return call.redirect(to: "/settings")
+    }
+
+    static func addWebhook(_ call: PageRequest) async throws -> Response {
+        _ = try await call.controller.webhooks.create(url: call.form["url"] ?? "", by: call.identity)
+        return call.redirect(to: "/settings")
+    }
+
+    static func deleteWebhook(_ call: PageRequest) async throws -> Response {
+        try await call.controller.webhooks.delete(try call.number("id", of: "webhook"), by: call.identity)
+        return call.redirect(to: "/settings")
+    }
+
+    private static func token(_ record: TokenRecord, _ call: PageRequest) -> Token {
+        let state: StatusView =
+            if record.revokedAt != nil {
+                .bad("Revoked", icon: "off")
+            } else if let end = record.expiresAt, end <= call.now {
+                .warn("Expired", icon: "clock")
+            } else { .ok("Valid") }
+        return Token(
+            id: record.id ?? 0, identity: record.identity, role: record.role.rawValue, state: state, note: record.note,
+            made: call.time(record.createdAt), used: record.lastUsedAt.map(call.time),
+            canRevoke: record.revokedAt == nil)
+    }
+
+    private static func policy(_ record: PolicyRecord, _ call: PageRequest) -> Policy {
+        Policy(
+            name: record.name, kind: record.kind == .retrain ? "retraining" : "sampling",
+            state: record.enabled ? .ok("On") : .plain("Off", icon: "off"), by: record.updatedBy,
+            changed: call.time(record.updatedAt), document: record.document)
+    }
+}

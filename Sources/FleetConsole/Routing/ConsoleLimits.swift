@@ -1,0 +1,27 @@
+/// Every bound of the HTTP side, in one place.
+enum ConsoleLimits {
+    /// The largest JSON body, in bytes.
+    static let jsonBody = 1 << 20
+    /// The largest form, in bytes.
+    static let formBody = 64 << 10
+    /// The largest model or frame upload, in bytes.
+    static let upload = 256 << 20
+    /// Items in a page of a list unless `limit` says otherwise.
+    static let pageItems = 100
+    /// The largest `limit`.
+    static let pageItemsMaximum = 1000
+    /// Event streams open at once; one more is answered 503.
+    static let eventStreams = 128
+    /// An idle event stream sends a comment after this, in seconds, so that proxies keep it and dead peers show.
+    static let heartbeatSeconds: Int64 = 15
+    /// Sessions at once; the oldest ends when one more begins.
+    static let sessions = 1000
+    /// A session ends after this long without a request, in hours.
+    static let sessionHours: Int64 = 12
+    /// Failed logins of one address within ``loginMinutes`` before it must wait.
+    static let loginFailures = 10
+    /// The window of ``loginFailures``, in minutes.
+    static let loginMinutes: Int64 = 5
+    /// Addresses remembered for the login limit; the oldest is forgotten first.
+    static let loginAddresses = 4096
+}
