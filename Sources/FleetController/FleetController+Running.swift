@@ -50,6 +50,7 @@ extension FleetController {
                 group.addTask { await self.webhooks.run() }
                 group.addTask { await self.training.run() }
                 group.addTask { await self.accuracy.run() }
+                group.addTask { await self.retraining.run() }
                 group.addTask { await Housekeeping(context: self.context).run() }
                 group.addTask { await meter.run() }
             }

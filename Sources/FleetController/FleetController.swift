@@ -34,6 +34,7 @@ public final class FleetController: Service {
     public let trust: TrustService
 
     let accuracy: AccuracyService
+    let retraining: RetrainService
     let context: ControllerContext
     let delivering: Wakeup
 
@@ -65,7 +66,10 @@ public final class FleetController: Service {
         datasets = DatasetService(context: context)
         training = TrainingService(context: context, models: models, datasets: datasets)
         accuracy = AccuracyService(context: context)
-        policies = PolicyService(context: context, validateRetrain: { _ in }, deliver: deliver)
+        retraining = RetrainService(
+            context: context, training: training, datasets: datasets, releases: releases, rollouts: rollouts)
+        policies = PolicyService(
+            context: context, validateRetrain: { _ = try RetrainDocument(document: $0) }, deliver: deliver)
         monitoring = MonitoringService(context: context)
         alerts = AlertService(context: context)
         webhooks = WebhookService(context: context)

@@ -25,13 +25,19 @@ struct AccuracyService: Sendable {
         static func < (a: Key, b: Key) -> Bool { (a.version, a.group) < (b.version, b.group) }
     }
 
-    /// Works until the task is cancelled. Annotations change rarely and in bursts, so the newest one is asked for.
+    /// Works until the task is cancelled. Annotations and releases change rarely and in bursts, so the newest are asked
+    /// for.
     func run() async {
-        var seen: Int64 = -1
+        var seen: [Int64] = []
         while !Task.isCancelled {
             do {
-                let newest = try await context.read {
-                    try Int64.fetchOne($0, sql: "SELECT coalesce(max(id), 0) FROM annotation") ?? 0
+                let newest = try await context.read { database in
+                    [
+                        try Int64.fetchOne(database, sql: "SELECT max(id) FROM annotation") ?? 0,
+                        try Int64.fetchOne(
+                            database, sql: "SELECT max(counter) FROM release WHERE stage = ?",
+                            arguments: [ReleaseStage.released]) ?? 0,
+                    ]
                 }
                 if newest != seen {
                     try await update()
@@ -86,7 +92,10 @@ struct AccuracyService: Sendable {
             changes.append(ChangeEvent(.accuracy, key.group))
         }
         let fingerprint = "accuracy:\(key.version):\(key.group)"
-        guard estimate.breaks(promise: promised) else {
+        // A version that a newer one has replaced needs no person's attention any more.
+        let released = try TrainingService.releasedVersion(database, of: key.version.model)
+        let isReplaced = released.map { $0.number > key.version.number } ?? false
+        guard !isReplaced, estimate.breaks(promise: promised) else {
             return try AlertBook.close(database, fingerprint: fingerprint, at: now, changes: &changes)
         }
         guard try AlertBook.openAlert(database, fingerprint) == nil || newest?.labels != estimate.samples else {

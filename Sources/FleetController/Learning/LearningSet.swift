@@ -7,8 +7,8 @@ import Training
 /// A dataset version as the trainer sees it: splits by content, weights by the probability of being chosen.
 struct LearningSet {
     let set: TrainingSet
-    /// For each frame of the set: whether it is an annotated sample.
-    let isAnnotated: [Bool]
+    /// For each frame of the set: its device's tags.
+    let tags: [[String: String]]
 
     /// Splits depend on the frame's content alone, so a frame that was held back once is so in every later version.
     private static let splitSeed: UInt64 = 0
@@ -16,7 +16,7 @@ struct LearningSet {
     /// Frames with missing values are left out: nothing is invented. A sample that equals an imported frame of the dataset adds nothing and is left out.
     init(_ dataset: DatasetRecord, items: [DatasetItem]) throws {
         var set = TrainingSet(input: dataset.input, classes: dataset.classes)
-        var isAnnotated: [Bool] = []
+        var tags: [[String: String]] = []
         var known: Set<Digest> = []
         let classIndex = Dictionary(uniqueKeysWithValues: dataset.classes.enumerated().map { ($1, $0) })
         let digests = items.map { SHA256.hash([UInt8](FloatVector($0.values).data)) }
@@ -31,9 +31,9 @@ struct LearningSet {
                 TrainingFrame(
                     classIndex: target, group: item.device.text, weight: weightOfItem[index] ?? 1,
                     split: Split(content: digests[index], seed: Self.splitSeed)), values: item.values)
-            isAnnotated.append(item.sample != nil)
+            tags.append(item.tags)
         }
         self.set = set
-        self.isAnnotated = isAnnotated
+        self.tags = tags
     }
 }

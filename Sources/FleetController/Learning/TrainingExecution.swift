@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import Logging
 import ONNXFormat
+import RetrainCore
 import Training
 
 /// Works one training run off: job folder, trainer, comparison with the champion, registration.
@@ -70,18 +71,17 @@ struct TrainingExecution: Sendable {
                 .badJob, "metrics.json counts \(metrics.predictions.count) classes, not \(learning.set.classes.count)")
         }
         let image = try models.compile(onnx)
-        var comparison: GateComparison?
-        if isAlike, let champion {
-            let result = try compare(image.bytes, champion, learning, normalisation)
-            comparison = result
-            if let refusal = result.refusal(parameters.gate) {
-                throw ControllerError(.invalid, "the candidate is refused: \(refusal)")
-            }
-        }
-        let summary = try RunSummary(metrics, comparison).document()
         let material = try MaterialBuilder(
             learning: learning, normalisation: normalisation, metrics: metrics, seed: parameters.seed
         ).part(version: VersionID(model: run.model, number: 1), image: image.bytes)
+        let evaluation = try CandidateComparison(
+            learning: learning, normalisation: normalisation, groupTags: context.configuration.groupTags
+        ).evaluation(candidate: image.bytes, champion: isAlike ? champion : nil, golden: material.golden)
+        let decision = parameters.gates.gates.judge(evaluation)
+        guard decision.isAccepted else {
+            throw ControllerError(.invalid, "the candidate is refused: \(decision.reason)")
+        }
+        let summary = try RunSummary(metrics, evaluation, decision).document()
         let version = try await models.push(
             run.model, onnx: onnx,
             lineage: Lineage(
@@ -156,26 +156,6 @@ struct TrainingExecution: Sendable {
         if !isRunning { throw CancellationError() }
     }
 
-    private func compare(
-        _ image: [UInt8], _ champion: Champion, _ learning: LearningSet, _ normalisation: Normalisation
-    ) throws -> GateComparison {
-        let set = learning.set
-        var candidate = try ImageRunner(image, input: set.input, normalisation: normalisation)
-        var other = try ImageRunner(
-            champion.image, input: set.input, normalisation: champion.part?.normalisation ?? normalisation)
-        var comparison = GateComparison()
-        for index in set.indices(of: .heldBack) {
-            let frame = set.values(of: index)
-            let truth = set.frames[index].classIndex
-            let part: WritableKeyPath<GateComparison, GateComparison.Part> =
-                learning.isAnnotated[index] ? \.annotated : \.imported
-            comparison[keyPath: part].frames += 1
-            if try candidate.classIndex(frame) == truth { comparison[keyPath: part].candidate += 1 }
-            if try other.classIndex(frame) == truth { comparison[keyPath: part].champion += 1 }
-        }
-        return comparison
-    }
-
     // MARK: - Ends
 
     private var alertFingerprint: String { "training:\(run.model)" }
@@ -215,46 +195,5 @@ struct TrainingExecution: Sendable {
         } catch {
             context.logger.error("a failed training run cannot be stored", metadata: ["error": "\(error)"])
         }
-    }
-}
-
-/// What is kept of a run's metrics: without the single predictions of the models that left groups out.
-struct RunSummary: Codable {
-    var trainer: String
-    var accuracy: [String: Double]
-    /// Accuracy on groups that training left out.
-    var promise: Double
-    /// The same for each group.
-    var groups: [String: Double]
-    var epochs: Int?
-    var bestEpoch: Int?
-    var validationLoss: Double?
-    var warmStart: Bool?
-    var parameterCount: Int?
-    var seconds: Double?
-    /// Candidate and champion on the held-back part.
-    var gate: GateComparison?
-
-    init(_ metrics: TrainingMetrics, _ comparison: GateComparison?) {
-        trainer = metrics.trainer
-        accuracy = metrics.accuracy
-        promise = metrics.promise
-        groups = Dictionary(
-            metrics.folds.flatMap(\.groups).filter { !$0.predictions.isEmpty }.map {
-                ($0.name, Double($0.correct) / Double($0.predictions.count))
-            }, uniquingKeysWith: { first, _ in first })
-        epochs = metrics.epochs
-        bestEpoch = metrics.bestEpoch
-        validationLoss = metrics.validationLoss
-        warmStart = metrics.warmStart
-        parameterCount = metrics.parameterCount
-        seconds = metrics.seconds
-        gate = comparison
-    }
-
-    func document() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 }

@@ -3,6 +3,7 @@ public import FleetStore
 import Foundation
 import GRDB
 import Logging
+import RetrainCore
 import Training
 
 /// Training runs: asking for them, and working them off one after the other.
@@ -165,13 +166,13 @@ public struct TrainingService: Sendable {
 /// What a run remembers of its request, as the JSON object in its row.
 struct RunParameters: Codable {
     var seed: UInt64
-    var gate: CandidateGate
+    var gates: GatesDocument
     /// The trainer's own configuration, JSON as text.
     var configuration: String
 
     init(_ request: TrainingRequest) {
         seed = request.seed
-        gate = request.gate
+        gates = GatesDocument(request.gates)
         configuration = request.parameters
     }
 

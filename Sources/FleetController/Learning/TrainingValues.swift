@@ -1,4 +1,5 @@
 public import FleetModel
+public import RetrainCore
 
 /// What an operator or a retrain policy asks to be trained.
 public struct TrainingRequest: Sendable {
@@ -14,7 +15,8 @@ public struct TrainingRequest: Sendable {
     /// What the candidate is compared with and what training may start from; nil takes the newest version that a
     /// released release carries.
     public var champion: VersionID?
-    public var gate: CandidateGate
+    /// What the candidate must show on the held-back part before it becomes a version.
+    public var gates: CandidateGates
     /// Why, for people.
     public var reason: String
     /// The retrain policy that asks.
@@ -22,7 +24,8 @@ public struct TrainingRequest: Sendable {
 
     public init(
         model: ModelName, dataset: String, datasetVersion: Int, trainer: String = TrainingService.builtIn,
-        parameters: String = "{}", seed: UInt64 = 1, champion: VersionID? = nil, gate: CandidateGate = CandidateGate(),
+        parameters: String = "{}", seed: UInt64 = 1, champion: VersionID? = nil,
+        gates: CandidateGates = CandidateGates(),
         reason: String = "", policy: String? = nil
     ) {
         self.model = model
@@ -32,71 +35,49 @@ public struct TrainingRequest: Sendable {
         self.parameters = parameters
         self.seed = seed
         self.champion = champion
-        self.gate = gate
+        self.gates = gates
         self.reason = reason
         self.policy = policy
     }
 }
 
-/// What a candidate must show on the held-back part before it becomes a version.
-public struct CandidateGate: Codable, Hashable, Sendable {
-    /// How much accuracy on imported frames it may lose against the champion, 0...1. Default 0.05.
-    public var maximumLoss: Double
-    /// How much accuracy on annotated samples it must gain, -1...1; asked only from `minimumAnnotated` frames on.
-    /// Default 0.
-    public var minimumGain: Double
-    /// Held-back annotated frames below which their accuracy says nothing. Default 10.
-    public var minimumAnnotated: Int
+/// Candidate gates as JSON: what is left out has its default.
+struct GatesDocument: Codable, Hashable, Sendable {
+    /// Accuracy over all held-back rows, 0...1. Default 0.
+    var minimumAccuracy: Double?
+    /// Accuracy that a group may lose against the champion, 0...1. Default 0.05.
+    var maximumRegression: Double?
+    /// Accuracy that must be gained over all rows or in `improvementGroup`, -1...1. Default 0.
+    var minimumImprovement: Double?
+    /// Such as `side=L`. Default: all rows.
+    var improvementGroup: String?
+    /// Rows below which a group is not judged. Default 10.
+    var minimumRows: Int?
 
-    public init(maximumLoss: Double = 0.05, minimumGain: Double = 0, minimumAnnotated: Int = 10) {
-        self.maximumLoss = maximumLoss
-        self.minimumGain = minimumGain
-        self.minimumAnnotated = minimumAnnotated
+    init(_ gates: CandidateGates) {
+        minimumAccuracy = gates.minimumAccuracy
+        maximumRegression = gates.maximumRegression
+        minimumImprovement = gates.minimumImprovement
+        improvementGroup = gates.improvementGroup
+        minimumRows = gates.minimumRows
     }
 
-    /// Takes what is given and defaults for the rest.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        maximumLoss = try values.decodeIfPresent(Double.self, forKey: .maximumLoss) ?? maximumLoss
-        minimumGain = try values.decodeIfPresent(Double.self, forKey: .minimumGain) ?? minimumGain
-        minimumAnnotated = try values.decodeIfPresent(Int.self, forKey: .minimumAnnotated) ?? minimumAnnotated
-    }
-}
-
-/// Candidate and champion on the same held-back frames.
-public struct GateComparison: Codable, Hashable, Sendable {
-    /// Frames and right answers of one kind of frame.
-    public struct Part: Codable, Hashable, Sendable {
-        public var frames = 0
-        public var candidate = 0
-        public var champion = 0
-
-        /// Shares of right answers; nil without frames.
-        public var candidateAccuracy: Double? { frames > 0 ? Double(candidate) / Double(frames) : nil }
-        public var championAccuracy: Double? { frames > 0 ? Double(champion) / Double(frames) : nil }
+    var gates: CandidateGates {
+        let fallback = CandidateGates()
+        return CandidateGates(
+            minimumAccuracy: minimumAccuracy ?? fallback.minimumAccuracy,
+            maximumRegression: maximumRegression ?? fallback.maximumRegression,
+            minimumImprovement: minimumImprovement ?? fallback.minimumImprovement,
+            improvementGroup: improvementGroup, minimumRows: minimumRows ?? fallback.minimumRows)
     }
 
-    public var imported = Part()
-    public var annotated = Part()
-
-    /// Why the candidate is refused; nil if it passes.
-    public func refusal(_ gate: CandidateGate) -> String? {
-        if let candidate = imported.candidateAccuracy, let champion = imported.championAccuracy,
-            champion - candidate > gate.maximumLoss
-        {
-            return
-                "on \(imported.frames) held-back frames the candidate is right in \(percent(candidate)), the champion "
-                + "in \(percent(champion)): it may lose \(percent(gate.maximumLoss))"
+    func check() throws(ControllerError) {
+        let shares = [("minimumAccuracy", minimumAccuracy), ("maximumRegression", maximumRegression)]
+        for (name, value) in shares where !(0...1).contains(value ?? 0) {
+            throw ControllerError(.invalid, "gates.\(name) must be between 0 and 1")
         }
-        if annotated.frames >= gate.minimumAnnotated, let candidate = annotated.candidateAccuracy,
-            let champion = annotated.championAccuracy, candidate - champion < gate.minimumGain
-        {
-            return "on \(annotated.frames) held-back annotated frames the candidate is right in \(percent(candidate)), "
-                + "the champion in \(percent(champion)): it must gain \(percent(gate.minimumGain))"
+        guard (-1...1).contains(minimumImprovement ?? 0), (minimumRows ?? 0) >= 0 else {
+            throw ControllerError(.invalid, "gates.minimumImprovement is -1 to 1, gates.minimumRows not negative")
         }
-        return nil
     }
-
-    private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
 }

@@ -1,0 +1,97 @@
+import FleetModel
+import Foundation
+import RetrainCore
+
+/// Where a retrain policy stands on the way from triggers to a rollout.
+enum RetrainJourney: Hashable, Sendable {
+    /// Nothing is under way.
+    case watching
+    /// Training was decided at this time; the run is to be started, or found if it was before a restart.
+    case training(since: Instant, reason: String, run: Int64?)
+    /// A run brought a version; its release is to be made, or found.
+    case releasing(run: Int64, version: VersionID)
+    /// The release waits for people's signatures.
+    case approving(run: Int64, release: ReleaseName)
+    /// The release is approved; its rollout is to be started, or found.
+    case rollingOut(run: Int64, release: ReleaseName)
+}
+
+/// A policy's machine and its journey.
+struct RetrainState: Sendable {
+    var machine: RetrainMachine
+    var journey: RetrainJourney
+
+    /// As the policy's row keeps it; a fresh one from an empty object.
+    init(stored text: String, policy: RetrainPolicy, at now: Instant) {
+        let stored = (try? JSONDecoder().decode(StoredRetrainState.self, from: Data(text.utf8))) ?? StoredRetrainState()
+        journey = stored.journey
+        machine = RetrainMachine(
+            policy: policy,
+            snapshot: RetrainMachine.Snapshot(
+                since: stored.since.map(Instant.init(milliseconds:)) ?? now, isRunning: stored.journey != .watching,
+                lastEnd: stored.lastEnd.map(Instant.init(milliseconds:))))
+    }
+
+    /// JSON for the policy's row.
+    func document() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(StoredRetrainState(self)), as: UTF8.self)
+    }
+}
+
+/// The JSON object itself.
+private struct StoredRetrainState: Codable {
+    var since: Int64?
+    var lastEnd: Int64?
+    var phase: String?
+    var decided: Int64?
+    var reason: String?
+    var run: Int64?
+    var model: String?
+    var number: Int?
+    var release: String?
+
+    init() {}
+
+    init(_ state: RetrainState) {
+        since = state.machine.snapshot.since.milliseconds
+        lastEnd = state.machine.snapshot.lastEnd?.milliseconds
+        switch state.journey {
+        case .watching:
+            phase = "watching"
+        case .training(let since, let reason, let run):
+            phase = "training"
+            decided = since.milliseconds
+            self.reason = reason
+            self.run = run
+        case .releasing(let run, let version):
+            phase = "releasing"
+            self.run = run
+            model = version.model.text
+            number = version.number
+        case .approving(let run, let release):
+            phase = "approving"
+            self.run = run
+            self.release = release.text
+        case .rollingOut(let run, let release):
+            phase = "rollingOut"
+            self.run = run
+            self.release = release.text
+        }
+    }
+
+    var journey: RetrainJourney {
+        let name = release.map(ReleaseName.init(unchecked:))
+        switch (phase, run) {
+        case ("training", let run):
+            return .training(since: Instant(milliseconds: decided ?? 0), reason: reason ?? "", run: run)
+        case ("releasing", let run?):
+            guard let model, let number else { return .watching }
+            return .releasing(run: run, version: VersionID(model: ModelName(unchecked: model), number: number))
+        case ("approving", let run?): return name.map { .approving(run: run, release: $0) } ?? .watching
+        case ("rollingOut", let run?): return name.map { .rollingOut(run: run, release: $0) } ?? .watching
+        default: return .watching
+        }
+    }
+}
