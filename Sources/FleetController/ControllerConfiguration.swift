@@ -6,6 +6,11 @@ public struct ControllerConfiguration: Sendable {
     /// Database, blobs, keys, certificates and the private broker's files.
     public var dataFolder: URL
     public var broker: BrokerMode
+    /// Address that the private broker listens on. Default 127.0.0.1.
+    public var brokerAddress = "127.0.0.1"
+    /// Names or addresses that devices dial, written into their identities (the first one) and into the private
+    /// broker's certificate. Default: the broker's own address.
+    public var brokerNames: [String] = []
     /// What every topic starts with; several fleets may share a broker. Default `martlet/v1/`.
     public var topicPrefix = "martlet/v1/"
     /// Bytes that the broker may retain for blobs: mosquitto keeps them in memory. Default 256 MiB.

@@ -14,11 +14,21 @@ extension FleetController {
     ///
     /// - Throws: if the broker's address or certificates cannot be used at all. A broker that is away is waited for.
     public func run() async throws {
-        guard case .external(let endpoint) = configuration.broker else {
-            throw ControllerError(.unavailable, "the private broker was not started", hint: "use FleetController.open")
+        guard let attachment else {
+            throw ControllerError(.unavailable, "this controller has no broker", hint: "use FleetController.open")
         }
-        try await run(endpoint: endpoint)
+        guard let broker = attachment.broker else { return try await run(endpoint: attachment.endpoint) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await broker.run() }
+            group.addTask { try await self.run(endpoint: attachment.endpoint) }
+            try await group.waitForAll()
+        }
+        // Only now: the last acknowledgements and documents had to leave first.
+        await broker.stop()
     }
+
+    /// Where the broker is; nil for a controller without one.
+    public var brokerEndpoint: BrokerEndpoint? { attachment?.endpoint }
 
     /// Works with a broker at this address.
     func run(endpoint: BrokerEndpoint) async throws {

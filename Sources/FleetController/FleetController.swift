@@ -37,17 +37,27 @@ public final class FleetController: Service {
     let retraining: RetrainService
     let context: ControllerContext
     let delivering: Wakeup
+    let attachment: BrokerAttachment?
 
-    /// Opens the data folder and wires the services; nothing runs yet.
+    /// Opens the data folder and wires the services without a broker: for tests and for commands on the folder.
     ///
     /// - Parameters:
     ///   - pki: makes and ends devices' certificates.
     ///   - compile: ONNX → image; tests may pass their own.
     ///   - now: the wall clock; tests may pass their own.
-    public init(
+    public convenience init(
         configuration: ControllerConfiguration, pki: any DevicePKI, compile: ImageCompiler? = nil, logger: Logger,
         now: @escaping @Sendable () -> Instant = { Instant.now() }
     ) throws {
+        try self.init(
+            configuration: configuration, pki: pki, link: nil, compile: compile, logger: logger, now: now)
+    }
+
+    init(
+        configuration: ControllerConfiguration, pki: any DevicePKI, link: BrokerAttachment?,
+        compile: ImageCompiler? = nil, logger: Logger, now: @escaping @Sendable () -> Instant = { Instant.now() }
+    ) throws {
+        attachment = link
         self.configuration = configuration
         store = try FleetStore(folder: configuration.dataFolder)
         blobs = try BlobStore(folder: configuration.blobFolder) { SHA256.hash($0) }

@@ -1,0 +1,45 @@
+import FleetModel
+public import Logging
+
+extension FleetController {
+    /// Opens a data folder for service: takes its lock, makes or opens its keys and certificates, starts or adopts the
+    /// private broker if there is one, and wires the controller. `run()` does the work.
+    public static func open(configuration: ControllerConfiguration, logger: Logger) async throws -> FleetController {
+        let lock = try DataFolderLock(folder: configuration.dataFolder)
+        let pki = try FleetPKI(dataFolder: configuration.dataFolder)
+        switch configuration.broker {
+        case .external(let endpoint):
+            let provisioner = DeviceProvisioner(
+                pki: pki, host: configuration.brokerNames.first ?? endpoint.host, port: endpoint.port,
+                topicPrefix: configuration.topicPrefix)
+            return try FleetController(
+                configuration: configuration, pki: provisioner, link: BrokerAttachment(endpoint: endpoint, lock: lock),
+                logger: logger)
+        case .embedded(let port):
+            let settings = BrokerConfiguration(
+                dataFolder: configuration.dataFolder, address: configuration.brokerAddress, port: port,
+                serverNames: configuration.brokerNames, topicPrefix: configuration.topicPrefix,
+                stopsWithController: false)
+            let broker = try EmbeddedBroker(configuration: settings, pki: pki, logger: logger)
+            try await broker.start()
+            guard let endpoint = broker.endpoint else {
+                throw ControllerError(.unavailable, "the private broker has no address")
+            }
+            let provisioner = DeviceProvisioner(
+                pki: pki, host: configuration.brokerNames.first ?? endpoint.host, port: endpoint.port,
+                topicPrefix: configuration.topicPrefix, reloadBroker: { broker.reload() })
+            return try FleetController(
+                configuration: configuration, pki: provisioner,
+                link: BrokerAttachment(endpoint: endpoint, broker: broker, lock: lock), logger: logger)
+        }
+    }
+}
+
+/// The broker that a controller works with, and what it holds meanwhile.
+struct BrokerAttachment: Sendable {
+    var endpoint: BrokerEndpoint
+    /// The private broker, if there is one.
+    var broker: EmbeddedBroker?
+    /// Keeps other controllers off the data folder.
+    var lock: DataFolderLock?
+}
