@@ -19,11 +19,9 @@ let strict: [SwiftSetting] = [
 /// Numeric code is unchecked in release builds: image reader and tests prove what kernels rely on.
 let numeric: [SwiftSetting] = strict + [.unsafeFlags(["-Ounchecked"], .when(configuration: .release))]
 /// Kernels are optimised in debug builds too (an unoptimised one is a thousand times slower), for one instruction set
-/// per module. The threshold lets the compiler unroll a whole register block, which keeps its sums in registers.
+/// per module.
 func kernel(_ architecture: [String]) -> [SwiftSetting] {
-    strict + [
-        .unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-Xllvm", "-unroll-threshold=600"] + architecture)
-    ]
+    strict + [.unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1"] + architecture)]
 }
 
 // MARK: - Parts on both sides
@@ -37,10 +35,14 @@ var products: [Product] = [
 ]
 
 /// The kernels' source compiled for wider registers; the files are links to TensorKernelsBaseline's. On other
-/// processors their `-march` means nothing, so they are left out.
-var vectorKernels: [(name: String, architecture: String)] = []
+/// processors their `-march` means nothing, so they are left out. The threshold lets AVX-512's larger register block
+/// unroll, which keeps its sums in registers.
+var vectorKernels: [(name: String, flags: [String])] = []
 #if arch(x86_64)
-    vectorKernels = [("TensorKernelsAVX2", "-march=x86-64-v3"), ("TensorKernelsAVX512", "-march=x86-64-v4")]
+    vectorKernels = [
+        ("TensorKernelsAVX2", ["-Xcc", "-march=x86-64-v3"]),
+        ("TensorKernelsAVX512", ["-Xcc", "-march=x86-64-v4", "-Xllvm", "-unroll-threshold=600"]),
+    ]
 #endif
 let kernelModules: [Target.Dependency] =
     ["CEdgeSupport", "TensorKernels", "TensorKernelsBaseline"] + vectorKernels.map { .init(stringLiteral: $0.name) }
@@ -75,8 +77,10 @@ var targets: [Target] = [
     .testTarget(name: "ModelImageTests", dependencies: ["ModelImage"], swiftSettings: strict),
     .testTarget(
         name: "TensorKernelsTests", dependencies: kernelModules, swiftSettings: strict),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(
-        name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage", "TensorKernels"], swiftSettings: strict),
+        name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage", "TensorKernels", "CAllocationCounter"],
+        swiftSettings: strict),
     .testTarget(name: "SketchesTests", dependencies: ["Sketches"], swiftSettings: strict),
     .testTarget(name: "FleetModelTests", dependencies: ["FleetModel"], swiftSettings: strict),
     .testTarget(name: "FleetCryptoTests", dependencies: ["FleetCrypto", "FleetModel"], swiftSettings: strict),
@@ -101,7 +105,7 @@ for kernels in vectorKernels {
     targets.append(
         .target(
             name: kernels.name, dependencies: ["TensorKernels"],
-            swiftSettings: kernel(["-Xcc", kernels.architecture])))
+            swiftSettings: kernel(kernels.flags)))
 }
 
 // MARK: - Compiler and training: no server packages
@@ -200,7 +204,8 @@ if !deviceOnly {
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "FleetConsole", "FleetController", "FleetClient", "FleetStore", "FleetModel", "FleetCrypto", "FleetWire",
+                "FleetConsole", "FleetController", "FleetClient", "FleetStore", "FleetModel", "FleetCrypto",
+                "FleetWire",
                 "Training", "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "FrameSource", "Sketches",
                 arguments, configuration, systemPackage, logging, metrics, lifecycle, httpClient, nioCore, hummingbird,
             ],
@@ -220,7 +225,8 @@ if !deviceOnly {
         .executableTarget(
             name: "martlet-demo",
             dependencies: [
-                "VirtualFleet", "FrameSource", "FleetClient", "FleetModel", "FleetStore", arguments, httpClient, nioCore,
+                "VirtualFleet", "FrameSource", "FleetClient", "FleetModel", "FleetStore", arguments, httpClient,
+                nioCore,
                 nioHTTP, hummingbird, logging, grdb,
             ],
             path: "firmware-sim/martlet-demo", swiftSettings: strict),
@@ -262,7 +268,8 @@ if !deviceOnly {
             name: "IntegrationTests",
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceHost",
-                "FleetClient", "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource", httpClient,
+                "FleetClient", "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource",
+                httpClient,
                 nioCore, grdb, logging, lifecycle,
             ],
             swiftSettings: strict),

@@ -26,7 +26,7 @@ public struct GemmArguments {
     public var leftStride: Int
     /// The right matrix in panels of ``KernelLayout/panelWidth`` columns.
     public var panels: UnsafePointer<Float>
-    /// nil adds nothing. Readable up to a whole panel.
+    /// nil adds nothing.
     public var bias: UnsafePointer<Float>?
     public var result: UnsafeMutablePointer<Float>
     public var resultStride: Int
@@ -103,9 +103,16 @@ public struct TapRange {
     @inlinable
     @inline(__always)
     public init(output: Int, stride: Int, dilation: Int, pad: Int, kernel: Int, size: Int) {
-        origin = output * stride - pad
-        let lower = origin >= 0 ? 0 : (-origin + dilation - 1) / dilation
-        let upper = origin >= size ? 0 : (size - origin + dilation - 1) / dilation
+        let start = output * stride - pad
+        origin = start
+        // Most windows lie inside: they need no division.
+        if start >= 0, start + (kernel - 1) * dilation < size {
+            first = 0
+            end = kernel
+            return
+        }
+        let lower = start >= 0 ? 0 : (-start + dilation - 1) / dilation
+        let upper = start >= size ? 0 : (size - start + dilation - 1) / dilation
         first = min(lower, kernel)
         end = max(first, min(upper, kernel))
     }

@@ -10,7 +10,7 @@ enum Block {
 }
 
 /// `sum + a·b` in one instruction. Compiles to it only with this module's `-march` flag.
-@inline(__always)
+@_transparent
 func multiplyAdd(_ sum: Lanes, _ a: Lanes, _ b: Lanes) -> Lanes {
     sum.addingProduct(a, b)
 }

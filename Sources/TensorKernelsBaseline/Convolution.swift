@@ -62,6 +62,7 @@ private struct PatchWalk {
             kernel: window.kernelWidth, size: window.inputWidth)
         let rowLength = window.kernelWidth * channels
         let plane = input + batch * window.inputPlane + firstChannel
+        step()
         fill(patch, 0..<rows.first * rowLength)
         for tapRow in rows.first..<rows.end {
             let target = patch + tapRow * rowLength
@@ -72,7 +73,6 @@ private struct PatchWalk {
             fill(target, columns.end * channels..<rowLength)
         }
         fill(patch, rows.end * rowLength..<window.kernelHeight * rowLength)
-        step()
     }
 
     @inline(__always)
@@ -101,21 +101,35 @@ private struct PatchWalk {
     }
 }
 
-/// Copies floats by whole vectors first: runs are short, so a call of memcpy would cost more than the copying.
+/// Copies floats by the widest vectors that fit, the last one moved back over what is copied already: runs are short,
+/// so a call of memcpy would cost more than the copying.
 @inline(__always)
 private func copy(_ count: Int, from source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>) {
-    var index = 0
-    while index + Block.lanes <= count {
-        store(load(source + index), target + index)
-        index += Block.lanes
+    if count >= Block.lanes {
+        copy(count, from: source, to: target, by: Lanes.self)
+    } else if count >= 4 {
+        copy(count, from: source, to: target, by: SIMD4<Float>.self)
+    } else {
+        for index in 0..<count { target[index] = source[index] }
     }
+}
+
+@inline(__always)
+private func copy<Vector: SIMD & BitwiseCopyable>(
+    _ count: Int, from source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, by type: Vector.Type
+) {
+    let width = MemoryLayout<Vector>.stride / MemoryLayout<Float>.stride
+    var index = 0
     while index < count {
-        target[index] = source[index]
-        index += 1
+        let place = min(index, count - width)
+        let vector = UnsafeRawPointer(source + place).loadUnaligned(as: Vector.self)
+        UnsafeMutableRawPointer(target + place).storeBytes(of: vector, as: Vector.self)
+        index += width
     }
 }
 
 @inline(__always)
 private func fill(_ target: UnsafeMutablePointer<Float>, _ range: Range<Int>) {
+    guard !range.isEmpty else { return }
     for index in range { target[index] = 0 }
 }

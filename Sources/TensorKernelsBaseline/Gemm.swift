@@ -66,11 +66,12 @@ extension GemmArguments {
         return panels + column / width * width * inner + column % width
     }
 
-    /// The biases of the vector that begins at `column`. Reads a whole vector: constants are padded.
+    /// The biases of the vector that begins at `column`. Reads no bias past the last column: a group's biases may be
+    /// the last bytes of the image.
     @inline(__always)
     func biasLanes(_ column: Int) -> Lanes {
         guard let bias else { return Lanes(repeating: 0) }
-        return load(bias + column)
+        return loadUpTo(bias + column, columns - column)
     }
 }
 

@@ -53,12 +53,13 @@ private enum RowKernel<let vectors: Int, let steps: Int> {
             }
             inner += 1
         }
+        let bounds = LaneClamp(arguments.clamp)
         let result = arguments.result + row * arguments.resultStride
         for vector in 0..<vectors {
             let start = column + vector * Block.lanes
             var total = arguments.biasLanes(start)
             for step in 0..<steps { total += sums[vector * steps + step] }
-            store(arguments.clamp.apply(total), result + start, prefix: arguments.columns - start)
+            store(bounded(total, bounds), result + start, prefix: arguments.columns - start)
         }
     }
 }

@@ -38,11 +38,19 @@ enum TileKernel<let rows: Int> {
             second += KernelLayout.panelWidth
             left += 1
         }
-        var result = tile.result
-        for row in 0..<rows {
-            store(tile.clamp.apply(firstSums[row]), result, prefix: tile.columns)
-            store(tile.clamp.apply(secondSums[row]), result + Block.lanes, prefix: tile.columns - Block.lanes)
-            result += tile.resultStride
+        let result = tile.result
+        let bounds = LaneClamp(tile.clamp)
+        let rest = tile.columns - Block.lanes
+        if rest == Block.lanes {
+            for row in 0..<rows {
+                store(bounded(firstSums[row], bounds), result + row * tile.resultStride)
+                store(bounded(secondSums[row], bounds), result + row * tile.resultStride + Block.lanes)
+            }
+        } else {
+            for row in 0..<rows {
+                store(bounded(firstSums[row], bounds), result + row * tile.resultStride)
+                store(bounded(secondSums[row], bounds), result + row * tile.resultStride + Block.lanes, prefix: rest)
+            }
         }
     }
 
@@ -60,10 +68,14 @@ enum TileKernel<let rows: Int> {
             first += KernelLayout.panelWidth
             left += 1
         }
-        var result = tile.result
-        for row in 0..<rows {
-            store(tile.clamp.apply(sums[row]), result, prefix: tile.columns)
-            result += tile.resultStride
+        let result = tile.result
+        let bounds = LaneClamp(tile.clamp)
+        if tile.columns == Block.lanes {
+            for row in 0..<rows { store(bounded(sums[row], bounds), result + row * tile.resultStride) }
+        } else {
+            for row in 0..<rows {
+                store(bounded(sums[row], bounds), result + row * tile.resultStride, prefix: tile.columns)
+            }
         }
     }
 }

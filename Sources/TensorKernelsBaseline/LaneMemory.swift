@@ -1,12 +1,15 @@
 import TensorKernels
 
-/// Loading and storing vectors at any address.
-@inline(__always)
+// Loading and storing vectors at any address. The smallest functions are transparent, not only always inlined: the
+// inliner gives up in a caller as large as an unrolled register block, and a call would spill all its registers.
+
+/// A whole vector.
+@_transparent
 func load(_ source: UnsafePointer<Float>) -> Lanes {
     UnsafeRawPointer(source).loadUnaligned(as: Lanes.self)
 }
 
-@inline(__always)
+@_transparent
 func store(_ lanes: Lanes, _ target: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(target).storeBytes(of: lanes, as: Lanes.self)
 }
@@ -25,19 +28,49 @@ func store(_ lanes: Lanes, _ target: UnsafeMutablePointer<Float>, prefix count: 
     if count >= Block.lanes {
         store(lanes, target)
     } else if count > 0 {
-        for lane in 0..<count { target[lane] = lanes[lane] }
+        storeSome(lanes, target, count)
     }
 }
 
-extension Clamp {
-    /// The bounds applied to each lane; NaN stays NaN.
-    @inline(__always)
-    func apply(_ lanes: Lanes) -> Lanes {
-        let floor = Lanes(repeating: low)
-        let ceiling = Lanes(repeating: high)
-        let raised = lanes.replacing(with: floor, where: lanes .< floor)
-        return raised.replacing(with: ceiling, where: raised .> ceiling)
+/// The first `count` lanes, fewer than all: by halves, since a loop over lanes would take them from memory.
+@inline(__always)
+private func storeSome(_ lanes: SIMD16<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    guard count >= 8 else { return storeSome(lanes.lowHalf, target, count) }
+    UnsafeMutableRawPointer(target).storeBytes(of: lanes.lowHalf, as: SIMD8<Float>.self)
+    storeSome(lanes.highHalf, target + 8, count - 8)
+}
+
+@inline(__always)
+private func storeSome(_ lanes: SIMD8<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    guard count >= 4 else { return storeSome(lanes.lowHalf, target, count) }
+    UnsafeMutableRawPointer(target).storeBytes(of: lanes.lowHalf, as: SIMD4<Float>.self)
+    storeSome(lanes.highHalf, target + 4, count - 4)
+}
+
+@inline(__always)
+private func storeSome(_ lanes: SIMD4<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    if count >= 1 { target[0] = lanes[0] }
+    if count >= 2 { target[1] = lanes[1] }
+    if count >= 3 { target[2] = lanes[2] }
+}
+
+/// Bounds in every lane: made once per tile, applied to each of its vectors.
+struct LaneClamp {
+    let low: Lanes
+    let high: Lanes
+
+    @_transparent
+    init(_ clamp: Clamp) {
+        low = Lanes(repeating: clamp.low)
+        high = Lanes(repeating: clamp.high)
     }
+}
+
+/// The lanes within the bounds; NaN stays NaN.
+@_transparent
+func bounded(_ lanes: Lanes, _ bounds: LaneClamp) -> Lanes {
+    let raised = lanes.replacing(with: bounds.low, where: lanes .< bounds.low)
+    return raised.replacing(with: bounds.high, where: raised .> bounds.high)
 }
 
 /// A whole vector where `count` allows, else the first `count` floats.

@@ -10,7 +10,7 @@ enum Block {
 }
 
 /// `sum + a·b`. Without a fused instruction `addingProduct` would call the C library for each lane.
-@inline(__always)
+@_transparent
 func multiplyAdd(_ sum: Lanes, _ a: Lanes, _ b: Lanes) -> Lanes {
     sum + a * b
 }

@@ -13,8 +13,8 @@ func unary(_ arguments: UnaryArguments) {
     case .leakyRelu: map(arguments) { x in x.replacing(with: alpha * x, where: x .< zero) }
     case .thresholdedRelu: map(arguments) { x in zero.replacing(with: x, where: x .> alpha) }
     case .clip:
-        let clamp = Clamp(low: arguments.alpha, high: arguments.beta)
-        map(arguments) { clamp.apply($0) }
+        let bounds = LaneClamp(Clamp(low: arguments.alpha, high: arguments.beta))
+        map(arguments) { bounded($0, bounds) }
     case .abs: map(arguments) { magnitude($0) }
     case .negate: map(arguments) { -$0 }
     case .reciprocal: map(arguments) { one / $0 }
@@ -61,7 +61,7 @@ private func unaryWithExponential(_ arguments: UnaryArguments, _ alpha: Lanes, _
 
 @inline(__always)
 private func hardSigmoid(_ x: Lanes, _ alpha: Lanes, _ beta: Lanes) -> Lanes {
-    Clamp(low: 0, high: 1).apply(multiplyAdd(beta, alpha, x))
+    bounded(multiplyAdd(beta, alpha, x), LaneClamp(Clamp(low: 0, high: 1)))
 }
 
 @inline(__always)
