@@ -3,8 +3,11 @@ public import FleetModel
 
 /// Every bound of a device's shell. The defaults suit a small industrial computer.
 public struct DeviceLimits: Sendable {
+    /// Retries, starts and probation of an installation.
     public var update = UpdateLimits()
+    /// Windows and time-outs of a transfer.
     public var pull = PullLimits()
+    /// What may wait for the controller.
     public var spool = SpoolLimits()
     /// Largest arena of a model, in bytes.
     public var arenaBytes = 64 << 20

@@ -13,6 +13,7 @@ public struct PasswordHash: Sendable, Equatable {
     private static let hashBytes = 32
     /// Bounds on what a stored line may ask for: 2¹⁸ · 8 · 128 bytes are 256 MiB.
     private static let log2NBounds: ClosedRange<UInt64> = 10...18
+    /// Bytes that scrypt may take: those, and room for libcrypto's own.
     private static let memoryLimit: UInt64 = 300 << 20
 
     private struct Parameters: Equatable {

@@ -14,6 +14,7 @@ public struct UpdateLimits: Hashable, Sendable {
     public var stores = 64
     /// Failures of one release before the device refuses further offers of it.
     public var strikes = 3
+    /// What a release on probation must keep to.
     public var probation = ProbationLimits()
 
     public init() {}

@@ -9,6 +9,7 @@ public struct JobManifest: Codable, Hashable, Sendable {
         public var frames: Int
     }
 
+    /// One sensor channel or column, with its unit.
     public struct Channel: Codable, Hashable, Sendable {
         public var name: String
         public var unit: String

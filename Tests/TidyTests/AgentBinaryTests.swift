@@ -1,0 +1,44 @@
+import Foundation
+import Testing
+
+/// The agent's binary carries neither Foundation nor NIO, whether linked statically or dynamically: their names would stand in
+/// its dynamic section or in its type metadata.
+@Suite struct AgentBinaryTests {
+    private static let marks = ["libFoundation", "FoundationEssentials", "NIOCore", "NIOPosix", "_FoundationICU"]
+
+    /// The marks that a file contains.
+    private static func marks(in file: URL) throws -> [String] {
+        let bytes = try Data(contentsOf: file, options: .mappedIfSafe)
+        return marks.filter { bytes.range(of: Data($0.utf8)) != nil }
+    }
+
+    /// The bundle of these tests, as the process has mapped it.
+    private static func testBundle() throws -> URL {
+        let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
+        let path = maps.split(separator: "\n").compactMap { $0.split(separator: " ", maxSplits: 5).last }
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+            .first { $0.hasSuffix(".xctest") }
+        return URL(fileURLWithPath: try #require(path, "the test bundle is not mapped"))
+    }
+
+    @Test("the agent that was built with these tests has no Foundation and no NIO")
+    func builtBesideTests() throws {
+        let agent = try Self.testBundle().deletingLastPathComponent().appendingPathComponent("martlet-agent")
+        #expect(try Self.marks(in: agent).isEmpty)
+    }
+
+    @Test("so has the agent of `make agent`, which must be there when CI is set")
+    func shipped() throws {
+        let agent = Repository.root.appendingPathComponent(".build-agent/martlet-agent")
+        let isExpected = ProcessInfo.processInfo.environment["CI"] == "true"
+        guard isExpected || FileManager.default.fileExists(atPath: agent.path) else { return }
+        #expect(try Self.marks(in: agent).isEmpty)
+        let bytes = try #require(try agent.resourceValues(forKeys: [.fileSizeKey]).fileSize)
+        #expect(bytes > 100_000)
+    }
+
+    @Test("the check sees Foundation where it is: in the bundle of these tests")
+    func control() throws {
+        #expect(try Self.marks(in: Self.testBundle()).contains("libFoundation"))
+    }
+}
