@@ -10,7 +10,10 @@ extension Setting {
         "broker.mode", .choice(["embedded", "external"]), default: "embedded",
         "A private mosquitto that the controller runs, or a broker of yours.")
     static let brokerHost = Setting(
-        "broker.host", .text, default: "127.0.0.1", "Name or address that devices and the controller reach the broker at.")
+        "broker.host", .text, default: "127.0.0.1", "Address that the private broker listens on, or an external broker's.")
+    static let brokerNames = Setting(
+        "broker.names", .list, default: "",
+        "Names that devices reach the broker at, the first in their identities (default: broker.host).")
     static let brokerPort = Setting(
         "broker.port", .integer(0...65_535), default: "0", "The broker's TLS port; 0 takes a free one and remembers it.")
     static let brokerAuthority = Setting(
@@ -25,7 +28,7 @@ extension Setting {
     static let reportSeconds = Setting(
         "devices.report_interval", .integer(1...86_400), default: "60", "Seconds between a device's reports.")
     static let groupBy = Setting(
-        "monitoring.group_by", .text, default: "group", "The tag whose values are the groups of drift and accuracy.")
+        "monitoring.group_by", .list, default: "group", "Tags whose values are the groups of drift and accuracy.")
     static let retainedBytes = Setting(
         "delivery.retained_bytes", .integer(1_048_576...2_147_483_648), default: "268435456",
         "Most bytes of blobs that the broker keeps retained.")
@@ -39,7 +42,7 @@ extension Setting {
 /// The table.
 enum Settings {
     static let all: [Setting] = [
-        .data, .httpHost, .httpPort, .tlsCertificate, .tlsKey, .broker, .brokerHost, .brokerPort, .brokerAuthority,
+        .data, .httpHost, .httpPort, .tlsCertificate, .tlsKey, .broker, .brokerHost, .brokerNames, .brokerPort, .brokerAuthority,
         .brokerCertificate, .brokerKey, .initKeys, .threshold, .reportSeconds, .groupBy, .retainedBytes, .trainers,
         .logLevel,
     ]

@@ -1,0 +1,106 @@
+import FleetConsole
+import FleetController
+import FleetModel
+import Foundation
+import Logging
+import ServiceLifecycle
+
+/// Wires controller and console and runs them until SIGTERM or SIGINT.
+struct Server {
+    let settings: ResolvedSettings
+    private let logger = Logger(label: "martlet")
+
+    init(settings: ResolvedSettings) { self.settings = settings }
+
+    func run() async throws {
+        let controller = try await FleetController.open(configuration: try configuration(), logger: logger)
+        try await prepare(controller)
+        let console = try ConsoleServer(controller: controller, configuration: console, logger: logger) { port in
+            let scheme = settings.optional(.tlsCertificate) == nil ? "http" : "https"
+            print("console and API at \(scheme)://\(settings.text(.httpHost)):\(port)")
+            fflush(nil)
+        }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: controller, successTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(service: console, successTerminationBehavior: .gracefullyShutdownGroup),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    // MARK: The first start
+
+    /// Makes release keys and the administrator's token where there are none.
+    private func prepare(_ controller: FleetController) async throws {
+        let holders = settings.list(.initKeys)
+        if try await controller.trust.document() == nil {
+            if holders.isEmpty {
+                logger.warning(
+                    "no release keys are trusted yet: nothing can be released. Start once with --init-keys NAME,NAME")
+            } else {
+                let keys = try await controller.trust.initialise(
+                    holders: holders, threshold: settings.integer(.threshold), by: .local)
+                for key in keys {
+                    print("release key of \(key.holder): \(key.file.path) (give it to \(key.holder) and delete it here)")
+                }
+            }
+        }
+        let tokenFile = controller.configuration.dataFolder.appendingPathComponent("admin.token")
+        if let token = try await controller.tokens.makeFirstAdmin() {
+            try write(token.text, to: tokenFile)
+            print("administrator's token: \(tokenFile.path)")
+        }
+    }
+
+    /// A secret, for the owner alone.
+    private func write(_ secret: String, to file: URL) throws {
+        let isWritten = FileManager.default.createFile(
+            atPath: file.path, contents: Data("\(secret)\n".utf8), attributes: [.posixPermissions: 0o600])
+        guard isWritten else {
+            throw ControllerError(.unavailable, "\(file.path) cannot be written", hint: "check the folder's owner")
+        }
+    }
+
+    // MARK: Settings
+
+    private var console: ConsoleConfiguration {
+        let tls = settings.optional(.tlsCertificate).map {
+            ConsoleConfiguration.TLS(certificateFile: $0, keyFile: settings.text(.tlsKey))
+        }
+        return ConsoleConfiguration(
+            host: settings.text(.httpHost), port: settings.integer(.httpPort), tls: tls)
+    }
+
+    private func configuration() throws -> ControllerConfiguration {
+        let folder = URL(fileURLWithPath: settings.text(.data)).standardizedFileURL
+        var configuration = ControllerConfiguration(dataFolder: folder, broker: broker)
+        configuration.brokerAddress = settings.text(.brokerHost)
+        configuration.brokerNames = settings.list(.brokerNames)
+        configuration.retainedBytesLimit = settings.integer(.retainedBytes)
+        configuration.devicePolicy.reportInterval = .seconds(Int64(settings.integer(.reportSeconds)))
+        configuration.groupTags = settings.list(.groupBy)
+        for entry in settings.list(.trainers) {
+            guard let equals = entry.firstIndex(of: "="), equals != entry.startIndex else {
+                throw ControllerError(
+                    .invalid, "\(Setting.trainers.name): '\(entry)' names no command", hint: "write name=command")
+            }
+            let command = entry[entry.index(after: equals)...].split(separator: " ").map(String.init)
+            configuration.trainers[String(entry[..<equals])] = command
+        }
+        return configuration
+    }
+
+    private var broker: BrokerMode {
+        let port = settings.integer(.brokerPort)
+        guard settings.text(.broker) == "external" else { return .embedded(port: port == 0 ? nil : port) }
+        let tls = settings.optional(.brokerCertificate).map { certificate in
+            BrokerEndpoint.TLS(
+                caFile: settings.text(.brokerAuthority), certificateFile: certificate,
+                keyFile: settings.text(.brokerKey))
+        }
+        return .external(
+            BrokerEndpoint(host: settings.text(.brokerHost), port: port == 0 ? 8883 : port, tls: tls))
+    }
+}
