@@ -163,6 +163,7 @@ if !deviceOnly {
     let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
     let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
     let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
     let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
     let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
     let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
@@ -207,7 +208,7 @@ if !deviceOnly {
                 "FleetConsole", "FleetController", "FleetClient", "FleetStore", "FleetModel", "FleetCrypto",
                 "FleetWire",
                 "Training", "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "FrameSource", "Sketches",
-                arguments, configuration, systemPackage, logging, metrics, lifecycle, httpClient, nioCore, hummingbird,
+                arguments, configuration, systemPackage, logging, metrics, lifecycle, signals, httpClient, nioCore, hummingbird,
             ],
             swiftSettings: strict),
 

@@ -4,6 +4,7 @@ import FleetModel
 import Foundation
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// Wires controller and console and runs them until SIGTERM or SIGINT.
 struct Server {
