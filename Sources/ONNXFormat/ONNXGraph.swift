@@ -1,5 +1,6 @@
 /// A computation (`GraphProto`): nodes in an order in which they can run, joined by the names of values.
 public struct ONNXGraph: Hashable, Sendable {
+    /// The graph's name.
     public var name: String
     /// The operations, each after those that it depends on.
     public var nodes: [ONNXNode]
@@ -35,6 +36,7 @@ public struct ONNXGraph: Hashable, Sendable {
 
 /// One operation (`NodeProto`).
 public struct ONNXNode: Hashable, Sendable {
+    /// A name for people and for messages; may be empty.
     public var name: String
     /// The operator, such as `Conv`.
     public var operatorType: String
@@ -46,7 +48,9 @@ public struct ONNXNode: Hashable, Sendable {
     public var inputs: [String]
     /// Names of the values that come out; "" stands for one that is not wanted.
     public var outputs: [String]
+    /// The operator's parameters; those left out have the operator's defaults.
     public var attributes: [ONNXAttribute]
+    /// A note for people.
     public var documentation: String
 
     /// Creates a node.
@@ -92,8 +96,11 @@ public struct ONNXAttribute: Hashable, Sendable {
         case reference(String, kind: Int64)
     }
 
+    /// The parameter's name.
     public var name: String
+    /// The parameter's value.
     public var value: Value
+    /// A note for people.
     public var documentation: String
 
     /// Creates an attribute.
@@ -115,6 +122,7 @@ public struct ONNXSparseTensor: Hashable, Sendable {
     public var values: ONNXTensor
     /// Where they stand: linear positions, or one row of coordinates each.
     public var indices: ONNXTensor
+    /// The extent of each axis.
     public var dims: [Int]
 
     /// Creates a sparse tensor.

@@ -62,7 +62,9 @@ public struct ONNXOperatorSet: Hashable, Sendable {
 
 /// A named text (`StringStringEntryProto`).
 public struct ONNXMetadata: Hashable, Sendable {
+    /// What the text is about.
     public var key: String
+    /// The text.
     public var value: String
 
     /// Creates a named text.
@@ -74,19 +76,27 @@ public struct ONNXMetadata: Hashable, Sendable {
 
 /// An operator that a model defines by a graph of its own (`FunctionProto`).
 public struct ONNXFunction: Hashable, Sendable {
+    /// The operator's name.
     public var name: String
+    /// The domain in which the operator is defined.
     public var domain: String
     /// Tells functions of one name apart.
     public var overload: String
+    /// Names of the values that go in.
     public var inputs: [String]
+    /// Names of the values that come out.
     public var outputs: [String]
     /// Attributes that a caller must give.
     public var attributes: [String]
     /// Attributes with their defaults.
     public var defaultAttributes: [ONNXAttribute]
+    /// What the operator does, in an order in which it can run.
     public var nodes: [ONNXNode]
+    /// Which operators the nodes mean.
     public var operatorSets: [ONNXOperatorSet]
+    /// Types of values inside the function, where the writer knew them.
     public var valueInfo: [ONNXValueInfo]
+    /// A note for people.
     public var documentation: String
 
     /// Creates a function.

@@ -1,8 +1,10 @@
 /// The name and type of a value (`ValueInfoProto`).
 public struct ONNXValueInfo: Hashable, Sendable {
+    /// The name of the value.
     public var name: String
     /// The type, or `nil` where the writer left it out.
     public var type: ONNXType?
+    /// A note for people.
     public var documentation: String
 
     /// Creates a value's description.

@@ -62,17 +62,20 @@ class Case:
             for info, name in zip(graph.output, results):
                 info.CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
             reference = version_converter.convert_version(model, 13)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(
-            reference.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        values = session.run(results, self.inputs)
+        values = session(reference.SerializeToString()).run(results, self.inputs)
         return {
             "name": self.name,
             "model": base64.b64encode(model.SerializeToString()).decode(),
             "inputs": [tensor(n, v) for n, v in self.inputs.items()],
             "outputs": [tensor(n, np.asarray(v)) for n, v in zip(results, values)],
         }
+
+
+def session(model):
+    """A session of ONNX Runtime that keeps its warnings to itself."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def tensor(name, value):
@@ -399,12 +402,12 @@ def generate(seed, rounds):
 
 def trained(path, rng):
     """A case of a trained model of Tests/Fixtures/models: the file itself is not repeated."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    inputs = {i.name: rng.uniform(-1, 1, i.shape).astype(np.float32) for i in session.get_inputs()}
-    names = [o.name for o in session.get_outputs()]
+    model = session(str(path))
+    inputs = {i.name: rng.uniform(-1, 1, i.shape).astype(np.float32) for i in model.get_inputs()}
+    names = [o.name for o in model.get_outputs()]
     return {
         "name": path.stem, "file": path.name, "inputs": [tensor(n, v) for n, v in inputs.items()],
-        "outputs": [tensor(n, v) for n, v in zip(names, session.run(names, inputs))],
+        "outputs": [tensor(n, v) for n, v in zip(names, model.run(names, inputs))],
     }
 
 

@@ -83,9 +83,9 @@ struct GraphBuilder {
     private func checkRunnable(
         _ operation: GraphOperation, _ inputs: [ValueID?], _ result: ShapeInference.Result
     ) throws(Refusal) {
-        guard Shape(result.shape) != nil else {
+        for shape in [result.shape] + inputs.compactMap({ $0.map(graph.shape) }) where Shape(shape) == nil {
             throw .unsupported(
-                "a result of shape \(result.shape) is empty or exceeds ImageLimits",
+                "a tensor of shape \(shape) is empty or exceeds ImageLimits",
                 help: "use tensors of rank \(ImageLimits.rank) or less without empty axes")
         }
         switch operation {
