@@ -34,6 +34,8 @@ public final class EmbeddedBroker: Service {
 
     /// How long a fresh broker may take until it answers.
     static let startPatience = Duration.seconds(10)
+    /// Free ports that a first start tries.
+    static let portAttempts = 3
     /// How often `run` looks whether the process lives.
     static let watchInterval = Duration.milliseconds(250)
     /// A log longer than this is set aside (one old one is kept) at the next launch.
@@ -71,10 +73,23 @@ public final class EmbeddedBroker: Service {
     /// Brings the broker up: adopts a live one, or launches one on the remembered port. Returns once it answers.
     @discardableResult
     public func start() async throws -> Origin {
-        let port = try choosePort()
+        if let port = try configuration.port ?? BrokerMemory.read(from: configuration.folder)?.port {
+            return try await start(on: port)
+        }
+        // Nobody was told a port yet: another program that takes the chosen one in between does no harm.
+        for _ in 1..<Self.portAttempts {
+            do {
+                return try await start(on: LocalPort.free(on: configuration.address))
+            } catch let error as ControllerError {
+                logger.info("Trying another port for the broker", metadata: ["reason": "\(error)"])
+            }
+        }
+        return try await start(on: LocalPort.free(on: configuration.address))
+    }
+
+    private func start(on port: Int) async throws -> Origin {
         let certificateIsNew = try pki.ensureBrokerCertificate(names: configuration.certificateNames)
         let changes = try BrokerFiles(configuration: configuration, port: port, runsAsRoot: runsAsRoot).write(pki: pki)
-        try BrokerMemory(port: port).write(to: configuration.folder)
         state.withLock { $0.port = port }
         if let process = BrokerProcess.find(configurationFile: configurationFile) {
             if !changes.configuration, await adopt(process, reload: changes.rules || certificateIsNew) {
@@ -84,6 +99,7 @@ public final class EmbeddedBroker: Service {
             await process.terminate()
         }
         try await launch()
+        try BrokerMemory(port: port).write(to: configuration.folder)
         return .launched
     }
 
@@ -104,12 +120,6 @@ public final class EmbeddedBroker: Service {
     }
 
     // MARK: Launching
-
-    private func choosePort() throws -> Int {
-        if let port = configuration.port { return port }
-        if let memory = try BrokerMemory.read(from: configuration.folder) { return memory.port }
-        return try LocalPort.free(on: configuration.address)
-    }
 
     private func launch() async throws {
         guard let port = state.withLock({ $0.port }) else { return }

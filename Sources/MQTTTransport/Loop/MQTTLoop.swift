@@ -62,7 +62,8 @@ public final class MQTTLoop: Sendable {
 
     /// Makes a client of this loop. It does nothing until `connect`.
     ///
-    /// - Parameter handler: called on the loop's thread with everything that happens to the client.
+    /// - Parameter handler: called on the loop's thread with everything that happens to the client. It is kept as long
+    ///   as the client: let it hold the client's owner weakly.
     public func makeClient(
         _ configuration: MQTTConfiguration, handler: @escaping @Sendable (MQTTEvent) -> Void
     ) throws(MQTTError) -> MQTTClient {
