@@ -64,6 +64,11 @@ public struct DeviceConfiguration: Sendable {
     ///   - folder: of the durable state.
     public init(identity: String, folder: String) throws(DeviceError) {
         var file = try KeyValueFile(path: "\(identity)/device.conf")
+        try self.init(identity: identity, file: &file, folder: folder)
+    }
+
+    /// Reads an identity whose `device.conf` is open already, and the keys from it; the file must hold no others.
+    init(identity: String, file: inout KeyValueFile, folder: String) throws(DeviceError) {
         let device = file.value("id", expected: "a device id (1 to 64 of A-Z a-z 0-9 _ -)") { try? DeviceID($0) }
         let host = file.required("broker_host")
         let port = file.integer("broker_port", in: 1...65535)
@@ -73,7 +78,9 @@ public struct DeviceConfiguration: Sendable {
         if device == nil { _ = file.required("id") }
         if port == nil { _ = file.required("broker_port") }
         try file.finish()
-        guard let device, let port else { throw DeviceError(.invalidConfiguration, "\(identity)/device.conf") }
+        guard let device, let port else {
+            throw DeviceError(.invalidConfiguration, "\(file.name): id and broker_port are needed")
+        }
         do throws(CryptoError) {
             let signing = try SigningKey(pemFile: "\(identity)/signing.pem")
             let root = try Self.rootKey(file: "\(identity)/root.pub")

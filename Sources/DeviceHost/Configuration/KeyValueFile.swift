@@ -57,6 +57,9 @@ public struct KeyValueFile: Sendable {
 
     // MARK: Values
 
+    /// Whether a key is there.
+    public func has(_ key: String) -> Bool { entries[key] != nil }
+
     /// A value, or nil if the key is not there.
     public mutating func text(_ key: String) -> String? {
         entries[key]?.isUsed = true

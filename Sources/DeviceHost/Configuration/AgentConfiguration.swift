@@ -1,0 +1,67 @@
+import DeviceCore
+import FleetModel
+
+/// What `martlet-agent` runs with: a `key = value` file (documented in `config/agent.conf`), overridden by the command
+/// line. An identity's own `device.conf` serves as well: then everything else has its default, beside it.
+public struct AgentConfiguration: Sendable {
+    public var device: DeviceConfiguration
+    /// Where the local API listens.
+    public var listen: [LocalAddress]
+    /// Log every phase and connection, not only problems.
+    public var logsProgress: Bool
+
+    /// Where the file lies if nobody says otherwise.
+    public static let defaultPath = "/etc/martlet/agent.conf"
+
+    /// Reads file and options; every mistake is told at once.
+    public init(_ options: AgentOptions) throws(DeviceError) {
+        let path = options.config ?? options.identity.map { "\($0)/device.conf" } ?? Self.defaultPath
+        var file = try KeyValueFile(path: path)
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let isIdentity = file.has("id")
+        let fileIdentity = file.text("identity")
+        let fileData = file.text("data")
+        let identity = options.identity ?? fileIdentity ?? (isIdentity ? folder : "/etc/martlet/device")
+        let data = options.data ?? fileData ?? (isIdentity ? "\(folder)/data" : "/var/lib/martlet-agent")
+        let listen = Self.listen(&file, options)
+        let limits = Self.limits(&file)
+        let logsProgress = file.value("log", expected: "all or problems") { ["all": true, "problems": false][$0] }
+        if isIdentity {
+            device = try DeviceConfiguration(identity: identity, file: &file, folder: data)
+        } else {
+            try file.finish()
+            device = try DeviceConfiguration(identity: identity, folder: data)
+        }
+        device.limits = limits
+        self.listen = listen
+        self.logsProgress = logsProgress ?? true
+    }
+
+    private static func listen(_ file: inout KeyValueFile, _ options: AgentOptions) -> [LocalAddress] {
+        var addresses: [LocalAddress] = []
+        let fileSocket = file.text("socket")
+        let socket = options.socket ?? fileSocket
+        if let socket, !socket.isEmpty { addresses.append(.unix(path: socket)) }
+        let filePort = file.integer("port", in: 0...65535)
+        let port = options.port.flatMap(Int.init) ?? filePort
+        if let port, (0...65535).contains(port) { addresses.append(.loopback(port: port)) }
+        return addresses
+    }
+
+    private static func limits(_ file: inout KeyValueFile) -> DeviceLimits {
+        var limits = DeviceLimits()
+        let mebibyte = 1 << 20
+        func set(_ key: String, _ range: ClosedRange<Int>, _ apply: (Int) -> Void) {
+            if let value = file.integer(key, in: range) { apply(value) }
+        }
+        set("arena_limit_mib", 1...4096) { limits.arenaBytes = $0 * mebibyte }
+        set("image_limit_mib", 1...2048) { limits.imageBytes = $0 * mebibyte }
+        set("disk_reserve_mib", 0...65536) { limits.diskReserve = $0 * mebibyte }
+        set("spool_reports", 1...100_000) { limits.spool.reports = $0 }
+        set("spool_samples_mib", 0...65536) { limits.spool.sampleBytes = $0 * mebibyte }
+        set("probation_inferences", 1...1_000_000) { limits.update.probation.inferences = $0 }
+        set("probation_seconds", 1...86_400) { limits.update.probation.duration = .seconds(Int64($0)) }
+        set("start_spread_seconds", 0...3600) { limits.startSpread = .seconds(Int64($0)) }
+        return limits
+    }
+}
