@@ -82,6 +82,7 @@ struct Server {
         configuration.retainedBytesLimit = settings.integer(.retainedBytes)
         configuration.devicePolicy.reportInterval = .seconds(Int64(settings.integer(.reportSeconds)))
         configuration.groupTags = settings.list(.groupBy)
+        configuration.trainers[TrainingService.builtIn] = builtInTrainer
         for entry in settings.list(.trainers) {
             guard let equals = entry.firstIndex(of: "="), equals != entry.startIndex else {
                 throw ControllerError(
@@ -91,6 +92,13 @@ struct Server {
             configuration.trainers[String(entry[..<equals])] = command
         }
         return configuration
+    }
+
+    /// The built-in trainer keeps the trainer contract like any other: a process of its own, which neither slows the API
+    /// down nor takes it along when memory runs out.
+    private var builtInTrainer: [String] {
+        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "martlet"
+        return ["/usr/bin/nice", "-n", "5", program, "train"]
     }
 
     private var broker: BrokerMode {
