@@ -18,12 +18,17 @@ extension FleetController {
             throw ControllerError(.unavailable, "this controller has no broker", hint: "use FleetController.open")
         }
         guard let broker = attachment.broker else { return try await run(endpoint: attachment.endpoint) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await broker.run() }
-            group.addTask { try await self.run(endpoint: attachment.endpoint) }
-            try await group.waitForAll()
+        // The broker ends last: the last acknowledgements and documents have to leave first.
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await broker.run() }
+                group.addTask { try await self.run(endpoint: attachment.endpoint) }
+                try await group.waitForAll()
+            }
+        } catch {
+            await broker.stop()
+            throw error
         }
-        // Only now: the last acknowledgements and documents had to leave first.
         await broker.stop()
     }
 
@@ -47,7 +52,8 @@ extension FleetController {
                 do { try await delivery.reseed(need) } catch {
                     logger.warning("re-seeding", metadata: ["blob": "\(need.blob.short)", "error": "\(error)"])
                 }
-            }, deliver: { [delivering] in delivering.wake() })
+            }, deliver: { [delivering] in delivering.wake() },
+            resubscribe: { link.subscribe([topics.allUp], qos: .atLeastOnce) })
         connection.attach(ingest: ingest, delivery: delivery)
         link.start()
         let meter = PublishedBytes(context: context, read: { link.bytesPublished })
@@ -66,7 +72,8 @@ extension FleetController {
             }
         }
         await link.stop()
-        await meter.save()
+        // In a task of its own: this one may be cancelled, and the database then refuses.
+        await Task { await meter.save() }.value
         events.finish()
     }
 

@@ -64,7 +64,7 @@ public struct WebhookService: Sendable {
                 let delivered = try await deliverDue()
                 if delivered > 0 { continue }
             } catch {
-                context.logger.error("webhooks", metadata: ["error": "\(error)"])
+                context.logFailure(of: "webhooks", error)
             }
             try? await Task.sleep(for: .milliseconds(Self.pause.milliseconds))
         }

@@ -36,19 +36,14 @@ final class AuditInbox: Sendable {
         }
     }
 
-    var count: Int { state.withLock { $0.seen.count } }
-
-    /// Waits until `expected` topics were seen or, with nil, until nothing has come for a while; at most `patience`.
+    /// Waits until `expected` topics were seen, nothing has come for a while, or `patience` is at its end.
     func wait(for expected: Int?, patience: Duration) async {
         let start = ContinuousClock.now
         while !Task.isCancelled, ContinuousClock.now - start < patience {
             let (count, last) = state.withLock { ($0.seen.count, $0.last) }
-            if let expected {
-                if count >= expected { return }
-            } else if ContinuousClock.now - max(last, start) > DeliveryLimits.auditSilence {
-                return
-            }
-            try? await Task.sleep(for: .milliseconds(20))
+            if let expected, count >= expected { return }
+            if ContinuousClock.now - max(last, start) > DeliveryLimits.auditSilence { return }
+            try? await Task.sleep(for: .milliseconds(5))
         }
     }
 }

@@ -81,12 +81,19 @@ final class MQTTLink: BrokerLink {
     /// Bytes of topics and payloads published since the start.
     var bytesPublished: Int { client.statistics.bytesPublished }
 
+    /// A message that waits for a connection waits no longer than its task lives.
     func publish(_ topic: Topic, _ payload: [UInt8], priority: MQTTPriority) async -> PublishResult {
-        await withCheckedContinuation { continuation in
-            client.publish(
-                topic: topics.text(topic), payload: payload, qos: .atLeastOnce, retain: topic.isRetained,
-                priority: priority
-            ) { continuation.resume(returning: $0) }
+        let answer = PublishAnswer()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                answer.wait(continuation)
+                client.publish(
+                    topic: topics.text(topic), payload: payload, qos: .atLeastOnce, retain: topic.isRetained,
+                    priority: priority
+                ) { answer.give($0) }
+            }
+        } onCancel: {
+            answer.give(.dropped(.closed))
         }
     }
 

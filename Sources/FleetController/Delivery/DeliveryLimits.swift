@@ -16,7 +16,7 @@ enum DeliveryLimits {
     /// Chunks seeded again for one request.
     static let reseedChunks = 1024
     /// The audit of a broker takes it as silent after this long without a retained message.
-    static let auditSilence = Duration.milliseconds(300)
+    static let auditSilence = Duration.milliseconds(500)
     /// An audit's single question waits at most this long.
     static let auditPatience = Duration.seconds(10)
     /// Level of zstd: a good ratio at a speed that does not hold a rollout up.

@@ -138,6 +138,7 @@ extension DeliveryService {
                           WHERE release.retiredAt > ?)
                     """, arguments: [before])
         }
+        try await clearManifests(retiredBefore: before)
         for delivery in unused {
             let map = try BlobMap(decoding: [UInt8](delivery.map))
             try await deliver(.blobMap(delivery.blob), [], priority: .control)
@@ -148,6 +149,18 @@ extension DeliveryService {
                 try database.execute(
                     sql: "UPDATE delivery SET publishedAt = NULL WHERE blob = ?", arguments: [delivery.blob])
             }
+        }
+    }
+
+    private func clearManifests(retiredBefore before: Instant) async throws {
+        let retired = try await context.read { database in
+            try Digest.fetchAll(
+                database, sql: "SELECT digest FROM release WHERE retiredAt <= ? AND digest IS NOT NULL",
+                arguments: [before])
+        }
+        for digest in retired where held.withLock({ $0.releases.contains(digest) }) {
+            try await deliver(.release(digest), [], priority: .control)
+            held.withLock { _ = $0.releases.remove(digest) }
         }
     }
 }

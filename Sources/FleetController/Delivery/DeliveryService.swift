@@ -46,7 +46,7 @@ final class DeliveryService: Sendable {
         await wakeup.run(atLeastEvery: DeliveryLimits.pause) {
             guard self.link.isConnected else { return }
             do { try await self.round() } catch {
-                self.context.logger.error("delivery", metadata: ["error": "\(error)"])
+                self.context.logFailure(of: "delivery", error)
             }
         }
     }

@@ -1,3 +1,4 @@
+import MQTTTransport
 import Synchronization
 
 /// Whether a link is connected, told by the loop's thread and asked from any.
@@ -35,5 +36,36 @@ final class Wakeup: Sendable {
                 }
             }
         }
+    }
+}
+
+/// The one answer to a publish: the broker's, or that nobody waits any more.
+final class PublishAnswer: Sendable {
+    private struct State {
+        var continuation: CheckedContinuation<PublishResult, Never>?
+        var early: PublishResult?
+        var isGiven = false
+    }
+
+    private let state = Mutex(State())
+
+    func wait(_ continuation: CheckedContinuation<PublishResult, Never>) {
+        let early = state.withLock { state in
+            if state.early == nil { state.continuation = continuation }
+            return state.early
+        }
+        if let early { continuation.resume(returning: early) }
+    }
+
+    /// Only the first answer counts.
+    func give(_ result: PublishResult) {
+        let continuation = state.withLock { state -> CheckedContinuation<PublishResult, Never>? in
+            guard !state.isGiven else { return nil }
+            state.isGiven = true
+            if state.continuation == nil { state.early = result }
+            defer { state.continuation = nil }
+            return state.continuation
+        }
+        continuation?.resume(returning: result)
     }
 }

@@ -19,6 +19,8 @@ final class IngestService: Sendable {
     private let reseed: @Sendable (Need) async -> Void
     private let deliver: @Sendable () -> Void
     private let send: @Sendable (Topic, [UInt8]) -> Void
+    /// Asks the broker for its retained messages again.
+    private let resubscribe: @Sendable () -> Void
 
     private let received = Counter(label: "martlet_messages_received_total")
     private let committed = Counter(label: "martlet_messages_committed_total")
@@ -29,10 +31,12 @@ final class IngestService: Sendable {
     init(
         context: ControllerContext, send: @escaping @Sendable (Topic, [UInt8]) -> Void,
         judge: @escaping @Sendable (Set<IngestOutcome.Window>) -> Void,
-        reseed: @escaping @Sendable (Need) async -> Void, deliver: @escaping @Sendable () -> Void
+        reseed: @escaping @Sendable (Need) async -> Void, deliver: @escaping @Sendable () -> Void,
+        resubscribe: @escaping @Sendable () -> Void = {}
     ) {
         self.context = context
         self.send = send
+        self.resubscribe = resubscribe
         self.judge = judge
         self.reseed = reseed
         self.deliver = deliver
@@ -57,7 +61,10 @@ final class IngestService: Sendable {
         while !Task.isCancelled {
             await queue.waitForMessages()
             if queue.count < IngestLimits.batch { try? await Task.sleep(for: IngestLimits.gather) }
-            await process(queue.drain(limit: IngestLimits.batch))
+            // In a task of its own: a shutdown must not roll back what is under way.
+            await Task { await self.process(self.queue.drain(limit: IngestLimits.batch)) }.value
+            // What devices keep sending comes again by itself; presence and reported are retained and do not.
+            if queue.count == 0, queue.takeDropped() > 0 { resubscribe() }
         }
         queue.close()
         await Task { await self.drain() }.value

@@ -25,7 +25,7 @@ final class DriftMonitor: Sendable {
     /// until the task is cancelled.
     func run() async {
         do { note(try await current()) } catch {
-            context.logger.error("drift", metadata: ["error": "\(error)"])
+            context.logFailure(of: "drift", error)
         }
         await wakeup.run(atLeastEvery: Self.pause) { await self.judgePending() }
     }

@@ -20,7 +20,7 @@ struct Housekeeping: Sendable {
     func run() async {
         while !Task.isCancelled {
             do { try await sweep() } catch {
-                context.logger.error("housekeeping", metadata: ["error": "\(error)"])
+                context.logFailure(of: "housekeeping", error)
             }
             try? await Task.sleep(for: .milliseconds(Self.pause.milliseconds))
         }

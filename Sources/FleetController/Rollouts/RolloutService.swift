@@ -130,7 +130,7 @@ extension RolloutService {
     func run() async {
         while !Task.isCancelled {
             do { try await tick() } catch {
-                context.logger.error("rollouts", metadata: ["error": "\(error)"])
+                context.logFailure(of: "rollouts", error)
             }
             try? await Task.sleep(for: .milliseconds(context.configuration.tickInterval.milliseconds))
         }

@@ -31,6 +31,12 @@ struct ControllerContext: Sendable {
         return value
     }
 
+    /// Says that a service's loop failed and will try again; being stopped is no failure.
+    func logFailure(of service: String, _ error: any Error) {
+        guard !(error is CancellationError) else { return }
+        logger.error("\(service) failed", metadata: ["error": "\(error)"])
+    }
+
     /// Carries a command out: checks the role, then changes the state and writes the audit entry in one transaction,
     /// then tells what changed.
     func perform<Value: Sendable>(

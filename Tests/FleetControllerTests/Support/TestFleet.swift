@@ -12,7 +12,9 @@ import Testing
 @testable import FleetController
 
 /// A controller on a folder of its own, with the people, keys and a model that most tests need.
-final class TestFleet {
+///
+/// Unchecked: a test uses its fleet from one task, one call after another.
+final class TestFleet: @unchecked Sendable {
     static let alice = Identity(name: "alice", role: .operator)
     static let bob = Identity(name: "bob", role: .approver)
     static let viewer = Identity(name: "victor", role: .viewer)
@@ -85,7 +87,7 @@ final class TestFleet {
                     FeatureBaseline(
                         channel: 0, statistic: .reading, edges: [0, 1, 2], counts: [500, 500], driftThreshold: 0.5)
                 ],
-                predictions: PredictionBaseline(counts: [500, 500], driftThreshold: 0), minimumInferences: 100),
+                predictions: PredictionBaseline(counts: [500, 500], driftThreshold: .infinity), minimumInferences: 100),
             golden: GoldenProof(inputs: [[0, 0, 0, 0]], outputs: [[0.5, 0.5]], tolerance: 0.001, latencyLimit: 10_000))
     }
 
