@@ -36,7 +36,9 @@ public struct Sampler: Sendable {
     /// Continues with a stored bucket, or begins with the burst.
     public init(policy: SamplingPolicy, bucket: TokenBucket? = nil, at now: Instant) {
         self.policy = policy
-        self.bucket = bucket ?? TokenBucket(level: Double(policy.burstBytes), at: now)
+        let bucket = bucket ?? TokenBucket(level: Double(policy.burstBytes), at: now)
+        // A bucket stored under a clock that was ahead fills from now on, not from then.
+        self.bucket = TokenBucket(level: bucket.level, at: min(bucket.filledAt, now))
     }
 
     public mutating func adopt(_ policy: SamplingPolicy, at now: Instant) {
@@ -102,7 +104,7 @@ public struct TokenBucket: Hashable, Sendable {
     /// Adds what the time since the last call brings. A clock that went back brings nothing.
     mutating func refill(bytesPerDay: Double, capacity: Double, at now: Instant) {
         let elapsed = Double(max(0, now.since(filledAt).milliseconds))
-        filledAt = now
+        filledAt = max(filledAt, now)
         level = min(max(capacity, 0), level + max(0, bytesPerDay) * elapsed / Self.dayMilliseconds)
     }
 

@@ -1,0 +1,212 @@
+import FleetModel
+import FleetWire
+import Foundation
+import Glibc
+import MQTTTransport
+import Synchronization
+import Testing
+
+@testable import DeviceHost
+
+/// A client of the local API that sends what it is told, byte for byte.
+private struct LocalClient {
+    let descriptor: Int32
+
+    init(_ address: LocalAddress) throws {
+        switch address {
+        case .loopback(let port):
+            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var name = TestBroker.address(port: port)
+            _ = withUnsafePointer(to: &name) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        case .unix(let path):
+            descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            var name = sockaddr_un()
+            name.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+            _ = withUnsafePointer(to: &name) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+        }
+        var limit = timeval(tv_sec: 5, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    /// Sends a request and reads one answer: status, head and body.
+    func send(
+        _ method: String, _ path: String, body: [UInt8] = [], headers: [String] = []
+    ) -> (status: Int, head: String, body: [UInt8]) {
+        var request = "\(method) \(path) HTTP/1.1\r\nHost: x\r\n"
+        for header in headers { request += "\(header)\r\n" }
+        if !body.isEmpty { request += "Content-Length: \(body.count)\r\n" }
+        let bytes = Array((request + "\r\n").utf8) + body
+        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        return receive()
+    }
+
+    private func receive() -> (status: Int, head: String, body: [UInt8]) {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            if let end = String(decoding: bytes, as: UTF8.self).range(of: "\r\n\r\n") {
+                let head = String(String(decoding: bytes, as: UTF8.self)[..<end.lowerBound])
+                let length =
+                    head.split(separator: "\r\n").first { $0.hasPrefix("Content-Length: ") }
+                    .flatMap { Int($0.dropFirst(16)) } ?? 0
+                let start = head.utf8.count + 4
+                if bytes.count >= start + length {
+                    return (Int(head.dropFirst(9).prefix(3)) ?? 0, head, Array(bytes[start..<start + length]))
+                }
+            }
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0 else { return (0, "", bytes) }
+            bytes += buffer[..<count]
+        }
+    }
+
+    func json(_ method: String, _ path: String, _ text: String = "") throws -> (status: Int, value: JSON) {
+        let answer = send(method, path, body: Array(text.utf8))
+        return (answer.status, answer.body.isEmpty ? .null : try JSONReader.read(answer.body))
+    }
+}
+
+@Suite("The local API", .serialized)
+struct LocalAPITests {
+    /// A device with a model, its API on a Unix socket and on loopback.
+    private struct Served {
+        let fleet: TestFleet
+        let device: TestDevice
+        let servers: [LocalServer]
+        let release: Digest
+
+        init() throws {
+            fleet = try TestFleet()
+            device = try TestDevice("api", controller: fleet.controller, broker: fleet.broker)
+            try device.start()
+            let host = try #require(device.host)
+            servers = [
+                try LocalServer(host: host, address: .loopback(port: 0)),
+                try LocalServer(host: host, address: .unix(path: "\(device.folder.path())/api.sock")),
+            ]
+            let client = try LocalClient(servers[0].address)
+            #expect(client.send("GET", "/v2/health/live").status == 200)
+            #expect(client.send("GET", "/v2/health/ready").status == 400)
+            #expect(client.send("GET", "/v2/models/sign/ready").status == 404)
+            close(client.descriptor)
+            release = try fleet.install(try TestRelease(version: 3, gain: 1), on: device, generation: 1)
+        }
+
+        func stop() {
+            for server in servers { server.stop() }
+            device.stop()
+        }
+    }
+
+    @Test("health, metadata and inference over both sockets, as the Open Inference Protocol has them")
+    func inference() throws {
+        let served = try Served()
+        for server in served.servers {
+            let client = try LocalClient(server.address)
+            #expect(client.send("GET", "/v2/health/ready").status == 200)
+            #expect(client.send("HEAD", "/v2/health/ready").status == 200)
+            for path in ["", "/versions/3"] {
+                #expect(client.send("GET", "/v2/models/sign\(path)/ready").status == 200)
+                let metadata = try client.json("GET", "/v2/models/sign\(path)").value
+                #expect(metadata["name"] == .string("sign"))
+                #expect(metadata["versions"] == .array([.string("3")]))
+                #expect(metadata["inputs"]?.list?.first?["shape"] == .array([.number(-1), .number(2), .number(2)]))
+            }
+            #expect(client.send("GET", "/v2/models/sign/versions/2/ready").status == 404)
+            #expect(try client.json("GET", "/v2").value["extensions"] == .array([.string("binary_tensor_data")]))
+            let answer = try client.json(
+                "POST", "/v2/models/sign/infer",
+                #"{"id":"q","parameters":{"tag":"lot-1"},"inputs":[{"name":"frame","shape":[1,2,2],"datatype":"FP32","data":[[[1,2],[3,4]]]}]}"#
+            )
+            #expect(answer.status == 200)
+            #expect(answer.value["id"] == .string("q"))
+            #expect(answer.value["model_version"] == .string("3"))
+            #expect(answer.value["parameters"]?["release"] == .string(served.release.hex))
+            #expect(answer.value["parameters"]?["class"] == .string("up"))
+            let scores = answer.value["outputs"]?.list?.first
+            #expect(scores?["shape"] == .array([.number(1), .number(2)]))
+            guard case .number(let first)? = scores?["data"]?.list?.first else {
+                throw JSONError(offset: 0, expected: "")
+            }
+            #expect(abs(Float(first) - TestModel.scores([1, 2, 3, 4], gain: 1)[0]) < 1e-5)
+            close(client.descriptor)
+        }
+        eventually("the tag travels with a sample") {
+            served.fleet.controller.seen.withLock { $0.samples.contains { $0.tag == "lot-1" } }
+        }
+        served.stop()
+    }
+
+    @Test("binary tensors in, binary tensors out, several frames at once")
+    func binary() throws {
+        let served = try Served()
+        let client = try LocalClient(served.servers[0].address)
+        let frames: [Float] = [1, 2, 3, 4, -4, -3, -2, -1]
+        let json = Array(
+            #"{"inputs":[{"name":"frame","shape":[2,4],"datatype":"FP32","parameters":{"binary_data_size":32}}],"parameters":{"binary_data_output":true}}"#
+                .utf8)
+        let answer = client.send(
+            "POST", "/v2/models/sign/infer", body: json + TensorValues.bytes(of: frames),
+            headers: ["Inference-Header-Content-Length: \(json.count)"])
+        #expect(answer.status == 200)
+        let field = answer.head.split(separator: "\r\n").first { $0.hasPrefix("Inference-Header-Content-Length: ") }
+        let length = try #require(field.flatMap { Int($0.dropFirst(33)) })
+        let value = try JSONReader.read(answer.body[..<length])
+        let sizes = value["outputs"]?.list?.map { $0["parameters"]?["binary_data_size"]?.integer }
+        #expect(sizes == [16, 14])
+        let scores = try #require(TensorValues.read(answer.body[length..<length + 16], type: "FP32"))
+        #expect(scores[0] > 0.9 && scores[3] > 0.9)
+        #expect(Array(answer.body[(length + 16)...]) == TensorValues.bytes(of: ["up", "down"]))
+        served.stop()
+    }
+
+    @Test("mistakes are answered with a status and an error text, and the connection goes on")
+    func mistakes() throws {
+        let served = try Served()
+        let client = try LocalClient(served.servers[0].address)
+        let wrong: [(String, String, String, Int)] = [
+            ("GET", "/", "", 404), ("GET", "/v3", "", 404), ("POST", "/v2", "", 405),
+            ("GET", "/v2/models/other", "", 404), ("GET", "/v2/models/sign/infer", "", 405),
+            ("POST", "/v2/models/sign/infer", "{", 400), ("POST", "/v2/models/sign/infer", "[]", 400),
+            ("POST", "/v2/models/sign/infer", "{}", 400), ("TRACE", "/v2/health/live", "", 405),
+            ("POST", "/v2/models/sign/infer", #"{"inputs":[{"shape":[4],"datatype":"TEXT","data":[1,2,3,4]}]}"#, 400),
+            ("POST", "/v2/models/sign/infer", #"{"inputs":[{"shape":[3],"datatype":"FP32","data":[1,2,3]}]}"#, 400),
+            ("POST", "/v2/models/sign/infer", #"{"inputs":[{"shape":[4],"datatype":"FP32","data":[1,2,3]}]}"#, 400),
+            ("POST", "/v2/models/sign/infer", #"{"inputs":[{"shape":[4],"datatype":"FP32","data":["a",2,3,4]}]}"#, 400),
+            (
+                "POST", "/v2/models/sign/infer", #"{"inputs":[{"shape":[4],"datatype":"FP32","data":[null,2,3,4]}]}"#,
+                400
+            ),
+            ("POST", "/v2/models/sign/infer", #"{"inputs":[{"shape":[9e9,9e9],"datatype":"FP32","data":[1]}]}"#, 400),
+        ]
+        for (method, path, body, status) in wrong {
+            let answer = try client.json(method, path, body)
+            #expect(answer.status == status, "\(method) \(path) \(body)")
+            #expect(answer.value["error"]?.text?.isEmpty == false, "\(method) \(path) \(body)")
+        }
+        #expect(client.send("GET", "/v2/health/live").status == 200)
+        #expect(client.send("GET", "/ HTTP/9 ").status == 400)
+        served.stop()
+    }
+
+    @Test("more connections than the limit wait, and are served when others close")
+    func manyConnections() throws {
+        let served = try Served()
+        let address = served.servers[0].address
+        let clients = try (0..<64).map { _ in try LocalClient(address) }
+        for client in clients { #expect(client.send("GET", "/v2/health/live").status == 200) }
+        let late = try LocalClient(address)
+        for client in clients { close(client.descriptor) }
+        #expect(late.send("GET", "/v2/health/live").status == 200)
+        served.stop()
+    }
+}
