@@ -254,9 +254,8 @@ struct RetrainService: Sendable {
                 RolloutRequest(release: release, selector: plan.selector, waves: plan.waves, trainingRun: run),
                 by: .controller)
         }
-        guard let rollout, let id = rollout.id, rollout.state == .draft || rollout.state == .awaitingApproval else {
-            return
-        }
+        // A rollout that was started before a restart, or by a person, is left alone.
+        guard let rollout, let id = rollout.id, rollout.state == .scheduled else { return }
         _ = try await rollouts.start(id, reason: "training run \(run)", by: .controller)
     }
 }

@@ -13,7 +13,8 @@ struct RetrainServiceTests {
     private static let policy = """
         {"kind":"retrain","model":"m","require":"all","cooldownSeconds":0,"trainer":"builtin",
          "triggers":{"drift":{"devices":2},"annotations":{"count":60}},"parameters":\(LearningFleet.parameters),
-         "gates":{"maximumRegression":1,"minimumImprovement":-1}}
+         "gates":{"maximumRegression":1,"minimumImprovement":-1},
+         "rollout":{"selector":"*","waves":[{"name":"canary","share":0.5},{"name":"rest","share":1}]}}
         """
 
     private func look(_ fleet: LearningFleet) async throws -> PolicyRecord {
@@ -70,6 +71,9 @@ struct RetrainServiceTests {
         #expect(release.record.stage == .candidate)
         try await fleet.setStage(release.record.name, .approved)
         #expect(try await look(fleet).state.contains("watching"))
+        let rollouts = try await fleet.controller.store.database.read { try RolloutRecord.fetchAll($0) }
+        #expect(rollouts.map(\.state) == [.running])
+        #expect(rollouts.first?.trainingRun == run.id)
         #expect(try await fleet.controller.store.database.read { try TriggerLogRecord.fetchCount($0) } == 2)
     }
 
