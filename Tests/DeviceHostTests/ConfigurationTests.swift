@@ -37,7 +37,7 @@ struct ConfigurationTests {
         let configuration = try AgentConfiguration(options)
         #expect(configuration.device.device.text == "s1R")
         #expect(configuration.device.brokerPort == 8883)
-        #expect(configuration.device.folder.hasSuffix("/data"))
+        #expect(configuration.device.folder.hasSuffix("/state"))
         #expect(configuration.listen == [.unix(path: "/tmp/x.sock")])
         #expect(configuration.device.tls?.certificateFile?.hasSuffix("/cert.pem") == true)
     }

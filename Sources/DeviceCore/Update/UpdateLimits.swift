@@ -15,6 +15,7 @@ public struct UpdateLimits: Hashable, Sendable {
     /// Failures of one release before the device refuses further offers of it.
     public var strikes = 3
     /// What a release on probation must keep to.
+    /// What a candidate must show before it becomes champion.
     public var probation = ProbationLimits()
 
     public init() {}

@@ -22,7 +22,7 @@ public struct AgentConfiguration: Sendable {
         let fileIdentity = file.text("identity")
         let fileData = file.text("data")
         let identity = options.identity ?? fileIdentity ?? (isIdentity ? folder : "/etc/martlet/device")
-        let data = options.data ?? fileData ?? (isIdentity ? "\(folder)/data" : "/var/lib/martlet-agent")
+        let data = options.data ?? fileData ?? (isIdentity ? "\(folder)/state" : "/var/lib/martlet-agent")
         let listen = Self.listen(&file, options)
         let limits = Self.limits(&file)
         let logsProgress = file.value("log", expected: "all or problems") { ["all": true, "problems": false][$0] }

@@ -152,7 +152,7 @@ struct JSONReader {
         }
     }
 
-    /// The character of `\uXXXX`, or of two of them that are a surrogate pair.
+    /// The character of `\u` and four digits, or of two of them that are a surrogate pair.
     private mutating func unicodeEscape() throws(JSONError) -> String {
         var code = try hexadecimal()
         if (0xD800..<0xDC00).contains(code) {
