@@ -36,6 +36,7 @@ extension DeviceHost {
 
     private func connected() {
         isConnected = true
+        lastFailedAttempt = nil
         session += 1
         observer(.connected)
         publishPresence(online: true)
@@ -46,13 +47,20 @@ extension DeviceHost {
     }
 
     private func disconnected(_ reason: String) {
-        guard isConnected else { return }
+        guard isConnected else { return noteFailedAttempt(reason) }
         isConnected = false
         client?.setWill(will(session: session + 1))
         observer(.disconnected(reason: reason))
         for slot in orderedSlots { slot.disconnected() }
         spooler.disconnected()
         rearm()
+    }
+
+    /// Tells why the broker cannot be reached, once per reason: attempts go on for as long as it takes.
+    private func noteFailedAttempt(_ reason: String) {
+        guard reason != lastFailedAttempt else { return }
+        lastFailedAttempt = reason
+        observer(.problem("cannot reach the broker: \(reason)"))
     }
 
     func sayGoodbye() {

@@ -30,6 +30,7 @@ public final class DeviceHost: @unchecked Sendable {
     var client: MQTTClient?
     var session: UInt64 = 0
     var isConnected = false
+    var lastFailedAttempt: String?
     private var isRunning = false
     private var isReportDue = false
     private var timer: (id: TimerID, due: Instant)?
