@@ -18,10 +18,11 @@ struct ReseedLimiter: Sendable {
         return true
     }
 
+    /// Drops what is over; if that does not make room, the older half.
     private mutating func forget(at now: Instant) {
         last = last.filter { now.since($0.value) < DeliveryLimits.reseedPause }
-        let surplus = last.count - DeliveryLimits.reseedMemory + 1
-        guard surplus > 0 else { return }
-        for entry in last.sorted(by: { $0.value < $1.value }).prefix(surplus) { last[entry.key] = nil }
+        guard last.count >= DeliveryLimits.reseedMemory else { return }
+        let oldest = last.sorted { $0.value < $1.value }.prefix(last.count / 2)
+        for entry in oldest { last[entry.key] = nil }
     }
 }
