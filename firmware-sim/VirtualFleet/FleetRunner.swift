@@ -129,7 +129,6 @@ final class SimulatedDevice: @unchecked Sendable {
                 PredictionLog.Entry(
                     device: frame.device.text, frame: frame.index, version: answer.version.number,
                     classIndex: answer.classIndex), atMilliseconds: now)
-            if nextDue % 50 == 0 { try log.flush() }
         } catch {
             observer("\(frame.device): \(error)")
         }

@@ -22,8 +22,8 @@ public final class PredictionLog {
 
     private let handle: FileHandle
     private var buffer: [UInt8] = []
-    /// Bytes gathered before a write.
-    private static let bufferBytes = 1 << 14
+    /// Bytes gathered before a write: about a second of a fast stream, so that a judge need not wait.
+    private static let bufferBytes = 512
 
     public init(path: String) throws {
         guard FileManager.default.createFile(atPath: path, contents: nil),

@@ -21,6 +21,7 @@ extension Story {
             return done == total
         }
         summary.seconds.loop = (ContinuousClock.now - loopStart).seconds
+        if !options.keep { stopDevices() }
         try await count(controller, receiver)
         let entries = Judge.entries(in: predictionFolder)
         let expect = loop.expectations
@@ -30,7 +31,6 @@ extension Story {
             summary.accuracy.rightV1 = judge.tally(entries, version: 1, selector: steady).accuracy
             summary.accuracy.rightV2 = judge.tally(entries, version: 2, selector: steady).accuracy
         }
-        if !options.keep { stopDevices() }
         try closeLedger(controller)
         summary.seconds.build = options.buildSeconds
         summary.seconds.total = progress.seconds

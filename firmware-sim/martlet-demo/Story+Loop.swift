@@ -86,11 +86,23 @@ extension Story {
             return annotator.isDone
         }
         summary.labelsUsed = annotator.count
-        let estimates = try await controller.admin.get("/api/v1/monitoring/accuracy")["items"].array
-        for item in estimates where item["version"].string == "\(loop.model):1" {
-            progress.note("estimated accuracy of \(loop.groupBy)=\(item["group"].cell): "
-                + "\(Summary.text(item["estimate"].number)) (95 % interval \(Summary.text(item["low"].number)) to "
-                + "\(Summary.text(item["high"].number)), \(item["labels"].cell) labels, promised \(Summary.text(item["promised"].number)))")
+        try await tellEstimates(controller)
+    }
+
+    /// The newest estimate of each group, from annotations weighted by the probability that each sample was chosen with.
+    private func tellEstimates(_ controller: Controller) async throws {
+        let items = try await controller.admin.get("/api/v1/monitoring/accuracy")["items"].array
+        let first = items.filter { $0["version"].string == "\(loop.model):1" }
+        let newest = Dictionary(grouping: first) { $0["group"].cell }
+            .compactMapValues { $0.max { $0["at"].cell < $1["at"].cell } }
+        for (group, item) in newest.sorted(by: { $0.key < $1.key }) {
+            progress.note(
+                "estimated accuracy of \(group == "*" ? "all devices" : group): \(Summary.text(item["estimate"].number)) "
+                    + "(95 % interval \(Summary.text(item["low"].number)) to \(Summary.text(item["high"].number)), "
+                    + "\(item["labels"].cell) labels; the release promises \(Summary.text(item["promised"].number)))")
+        }
+        for alert in try await controller.admin.all("/api/v1/alerts", query: [("kind", "accuracy")]).prefix(2) {
+            progress.note("alert: \(alert["title"].cell): \(alert["reason"].cell)")
         }
     }
 
@@ -107,7 +119,12 @@ extension Story {
         }
         progress.say("retraining has started by policy \(run["policy"].cell): \(run["reason"].cell)")
         run = try await finishTraining(controller, run: run["id"].cell)
-        for line in run["log"].cell.split(separator: "\n").suffix(4) { progress.note(String(line)) }
+        for (group, part) in run["metrics"]["comparison"].object.sorted(by: { $0.key < $1.key }) {
+            progress.note(
+                "held back, \(group == "*" ? "all" : group): candidate \(Summary.text(part["candidate"].number)), "
+                    + "champion \(Summary.text(part["champion"].number)) (\(part["rows"].cell) frames)")
+        }
+        for gate in run["metrics"]["gates"].array { progress.note("gate: \(gate.cell)") }
         let version = run["version"].cell
         var name = ""
         try await wait(for: "the candidate release", seconds: 30) {

@@ -27,7 +27,7 @@ final class WebhookReceiver: Sendable {
             return .noContent
         }
         var logger = Logger(label: "webhook-receiver")
-        logger.logLevel = .error
+        logger.logLevel = .critical
         let application = Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)), logger: logger)
         try await application.runService()
