@@ -66,6 +66,17 @@ struct Ledger {
         }
     }
 
+    /// Samples that the database holds of devices that were to send none.
+    static func samples(of devices: [String], databaseFolder: String) throws -> Int {
+        var configuration = Configuration()
+        configuration.readonly = true
+        let queue = try DatabaseQueue(path: "\(databaseFolder)/\(FleetStore.fileName)", configuration: configuration)
+        return try queue.read { database in
+            let rows = try String.fetchAll(database, sql: "SELECT device FROM sample")
+            return rows.filter(devices.contains).count
+        }
+    }
+
     /// Acknowledged reports and samples.
     func count(_ kind: String) -> Int { told.filter { $0.key.kind == kind }.reduce(0) { $0 + $1.value.count } }
 

@@ -68,6 +68,9 @@ extension Story {
         ledger.read(log: "\(logFolder)/fleet.log", device: nil)
         for agent in loop.agents { ledger.read(log: "\(logFolder)/agent-\(agent).log", device: agent.text) }
         summary.ledgerProblems = try ledger.problems(databaseFolder: controller.folder)
+        let heldOut = devices.filter { loop.holdOut?.matches($0, tags: tags($0)) ?? false }.map(\.text)
+        let leaked = try Ledger.samples(of: heldOut, databaseFolder: controller.folder)
+        if leaked > 0 { summary.ledgerProblems.append("\(leaked) samples came from devices that are held out") }
         if ledger.count("report") == 0 { summary.ledgerProblems.append("no device was told that a report is committed") }
         guard summary.ledgerProblems.isEmpty else { return }
         progress.say("every one of \(ledger.count("report")) reports and \(ledger.count("sample")) samples that devices were told "

@@ -83,8 +83,9 @@ extension Story {
 
     private func setPolicies(_ controller: Controller) async throws {
         let sampling = loop.sampling
+        // Policies apply in the order of their names: the hold-out comes after the rule for all.
         try await controller.admin.put(
-            "/api/v1/policies/sampling",
+            "/api/v1/policies/10-sampling",
             [
                 "kind": "sampling", "selector": "*", "enabled": true, "floor": .number(Double(sampling.floor)),
                 "slope": .number(Double(sampling.slope)), "bytesPerDay": .number(Double(sampling.bytesPerDay)),
@@ -92,7 +93,7 @@ extension Story {
             ])
         if let holdOut = loop.holdOut {
             try await controller.admin.put(
-                "/api/v1/policies/hold-out",
+                "/api/v1/policies/20-hold-out",
                 ["kind": "sampling", "selector": .string(holdOut.description), "enabled": false])
         }
         var triggers: [String: JSONValue] = ["annotations": ["count": .number(Double(loop.annotationCount))]]
