@@ -271,7 +271,7 @@ if !deviceOnly {
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceHost",
                 "FleetClient", "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource",
                 httpClient,
-                nioCore, grdb, logging, lifecycle,
+                nioCore, nioHTTP1, grdb, logging, lifecycle,
             ],
             swiftSettings: strict),
     ]

@@ -8,7 +8,7 @@ import Logging
 
 /// A plausible fleet in a fresh data folder, for tests and screenshots: 20 devices of which the left arms have drifted,
 /// three versions, a finished and a running rollout, reports, samples, alerts. All of it comes from one seed.
-public struct DemoFleet {
+public struct DemoFleet: Sendable {
     /// The controller on the seeded store; nothing of it runs.
     public let controller: FleetController
     public let folder: URL

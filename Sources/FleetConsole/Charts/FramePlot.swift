@@ -10,7 +10,7 @@ enum FramePlot {
     /// A time series: one panel for each unit, so that channels share an axis only if they can be compared.
     static func timeSeries(_ values: [Float], _ input: FrameDescription) -> String {
         let units = input.channels.reduce(into: [String]()) { if !$0.contains($1.unit) { $0.append($1.unit) } }
-        let drawings = [(760.0, "wide"), (340.0, "narrow")].map { width, style in
+        let drawings = [(760.0, "wide"), (520.0, "middle"), (340.0, "narrow")].map { width, style in
             let height = Double(units.count) * panelHeight + 30
             let label = "\(input.channels.map(\.name).joined(separator: ", ")) over \(input.steps) readings"
             return SVGCanvas.document(width: width, height: height, style: style, label: label) { canvas in
@@ -64,10 +64,10 @@ enum FramePlot {
         let right = width - 12
         let last = Double(max(1, steps - 1))
         canvas.line(left, y - 8, right, y - 8, "axis")
-        for tick in Axis(covering: 0, last, count: 5).ticks where tick <= last {
+        for tick in Axis(covering: 0, last, count: 5).ticks where tick / last * (right - left) < right - left - 66 {
             canvas.label(left + tick / last * (right - left), y + 10, Format.decimal(tick, 0), anchor: "middle")
         }
-        canvas.label(0, y + 10, "reading", "title")
+        canvas.label(right, y + 10, "reading", anchor: "end", "title")
     }
 
     /// An image: grey levels, the smallest value black and the largest white.

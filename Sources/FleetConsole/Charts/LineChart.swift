@@ -1,6 +1,6 @@
 import FleetModel
 
-/// Values over time, drawn as SVG at two widths of which console.css shows the one that fits, so that text keeps its
+/// Values over time, drawn as SVG at three widths of which console.css shows the one that fits, so that text keeps its
 /// size on a telephone.
 struct LineChart {
     /// A moment of a series; `low` and `high` draw a confidence interval.
@@ -41,8 +41,11 @@ struct LineChart {
     /// The horizontal axis covers at least this.
     var span: ClosedRange<Instant>?
 
-    /// Both drawings.
-    var html: String { svg(width: 760, height: 260, style: "wide") + svg(width: 340, height: 230, style: "narrow") }
+    /// All drawings.
+    var html: String {
+        svg(width: 900, height: 280, style: "wide") + svg(width: 520, height: 240, style: "middle")
+            + svg(width: 340, height: 230, style: "narrow")
+    }
 
     private struct Frame {
         let left = 52.0
@@ -64,7 +67,7 @@ struct LineChart {
         let start = moments.min() ?? .epoch
         let frame = Frame(
             right: width - 12, bottom: height - 26,
-            time: TimeAxis(start, moments.max() ?? start, count: width > 500 ? 7 : 3),
+            time: TimeAxis(start, moments.max() ?? start, count: Int(width / 110)),
             values: Axis(
                 covering: min(range.lowerBound, all.min() ?? range.lowerBound),
                 max(range.upperBound, all.max() ?? range.upperBound), count: 4))
@@ -129,6 +132,6 @@ struct LineChart {
         let y = frame.y(mark.value)
         let style = mark.isLimit ? "limit" : "goal"
         canvas.line(frame.left, y, frame.right, y, style)
-        canvas.label(frame.right, y - 6, mark.label, anchor: "end", "\(style)-label")
+        canvas.label(frame.left + 6, y - 6, mark.label, "\(style)-label")
     }
 }

@@ -104,7 +104,7 @@ enum DevicePage {
             steps: reached.map {
                 StepView.sequence(phases.map(\.rawValue), reached: slot.phase == .committed ? phases.count : $0)
             } ?? [],
-            problem: slot.failure.map { "\(slot.phase.rawValue): \($0.rawValue). \(slot.detail)" },
+            problem: slot.failure.map { "\(Format.words($0.rawValue).capitalizedFirst): \(slot.detail)" },
             champion: name(slot.champion), desired: name(slot.desiredRelease), previous: name(slot.previous),
             activation: activation(slot.activation))
     }

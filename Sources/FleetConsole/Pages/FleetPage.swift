@@ -152,7 +152,7 @@ enum DeviceText {
     static func installing(_ slot: DeviceSlotRecord) -> StatusView? {
         switch slot.phase {
         case .idle, .committed: nil
-        case .failed: .bad("Failed: \(slot.failure?.rawValue ?? "unknown")")
+        case .failed: .bad(slot.failure.map { Format.words($0.rawValue) } ?? "Failed")
         case .rolledBack: .warn("Rolled back", icon: "back")
         case .fetching: .busy("Fetching \(Format.percent(slot.progress, 0))")
         case .verifying, .staged, .proving, .waiting, .probation: .busy(slot.phase.rawValue.capitalized)

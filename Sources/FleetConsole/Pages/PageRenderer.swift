@@ -35,7 +35,9 @@ struct PageRenderer: Sendable {
     init() throws {
         var library = MustacheLibrary()
         for (name, bytes) in Self.templates {
-            try library.register(String(decoding: bytes, as: UTF8.self), named: name)
+            // A file ends with a line break that would become a space behind an inline part.
+            let text = String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
+            try library.register(text, named: name)
         }
         self.library = library
         let all = Self.assets.sorted { $0.key < $1.key }.flatMap(\.value.bytes)

@@ -161,13 +161,14 @@ enum RolloutPage {
         if device.entry.state == .offered, let phase = device.phase {
             title = phase == .fetching ? "fetching \(Format.percent(device.progress, 0))" : phase.rawValue
         }
-        if let failure = device.entry.failure { title += ": \(failure.rawValue)" }
+        if let failure = device.entry.failure { title += ": \(Format.words(failure.rawValue))" }
         return Dot(id: device.entry.device.text, tone: status.tone, icon: status.icon, title: title)
     }
 
     private static func problem(_ device: RolloutDeviceOverview, _ call: PageRequest) -> Problem {
         let entry = device.entry
-        let reason = [entry.failure?.rawValue, entry.detail.isEmpty ? nil : entry.detail].compactMap { $0 }
+        let reason = [entry.failure.map { Format.words($0.rawValue) }, entry.detail.isEmpty ? nil : entry.detail]
+            .compactMap { $0 }
         return Problem(
             id: entry.device.text, state: RolloutText.device(entry.state),
             reason: reason.isEmpty ? "no receipt before the deadline" : reason.joined(separator: ": "),
@@ -179,7 +180,7 @@ enum RolloutPage {
         return [
             FactView(name: "Release", value: rollout.release.text, path: "/releases/\(rollout.release)"),
             FactView(name: "Versions", value: overview.versions.map(\.description).joined(separator: ", ")),
-            FactView(name: "Devices", value: rollout.selector.description),
+            FactView(name: "Devices", value: rollout.selector == .all ? "all" : rollout.selector.description),
             FactView(name: "Activates", value: DevicePage.activation(rollout.activation)),
             FactView(
                 name: "Begun by",

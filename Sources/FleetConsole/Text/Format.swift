@@ -38,6 +38,13 @@ enum Format {
     /// A share as `92.4 %`.
     static func percent(_ share: Double, _ places: Int = 1) -> String { "\(decimal(share * 100, places)) %" }
 
+    /// A code such as `proofFailed` as words: `proof failed`.
+    static func words(_ code: String) -> String {
+        code.reduce(into: "") { text, character in
+            text += character.isUppercase ? " \(character.lowercased())" : String(character)
+        }
+    }
+
     /// `1.2 MiB`.
     static func bytes(_ count: Int) -> String {
         var value = Double(count)
@@ -84,6 +91,11 @@ enum Format {
             }
         return difference >= 0 ? "\(text) ago" : "in \(text)"
     }
+}
+
+extension String {
+    /// With a large first letter.
+    var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
 }
 
 /// Text that may stand in HTML and SVG.

@@ -1,0 +1,203 @@
+import AsyncHTTPClient
+import DemoFleet
+import FleetConsole
+import FleetController
+import FleetModel
+import FleetStore
+import Foundation
+import Logging
+import NIOCore
+import NIOHTTP1
+import Testing
+
+/// The console in a real browser, on a seeded fleet.
+@Suite(
+    "The console in Chromium", .serialized,
+    .enabled(if: WebDriver.isInstalled, "apt-get install chromium chromium-driver"))
+struct ConsoleBrowserTests {
+    /// Screenshots are kept here for people to look at.
+    static let artifacts = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
+        .appending(path: ".build/artifacts/console")
+
+    /// Runs a console on a free port and a browser that is logged in.
+    static func withConsole(
+        as role: Role = .admin, _ body: (DemoFleet, WebDriver, String) async throws -> Void
+    ) async throws {
+        let fleet = try await DemoFleet()
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let server = try ConsoleServer(
+            controller: fleet.controller, configuration: ConsoleConfiguration(port: 0),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onListening: { port.yield($0) })
+        let serving = Task { try await server.run() }
+        defer { serving.cancel() }
+        let bound = try #require(await ports.first { _ in true })
+        let driver = try await WebDriver()
+        do {
+            let url = "http://127.0.0.1:\(bound)"
+            try await driver.resize(width: 1400, height: 900)
+            try await driver.open("\(url)/alerts")
+            try await driver.type(fleet.tokens[role] ?? "", into: "#token")
+            try await driver.click("button.primary")
+            try await driver.wait(for: "the page that was asked for") { try await driver.text("h1") == "Alerts" }
+            try await body(fleet, driver, url)
+            #expect(try await driver.errors() == [])
+        } catch {
+            try? await driver.screenshot(to: artifacts.appending(path: "failure.png"))
+            await driver.quit()
+            throw error
+        }
+        await driver.quit()
+    }
+
+    @Test("a wrong token is refused in words, the right one opens the fleet")
+    func logIn() async throws {
+        try await Self.withConsole { _, driver, url in
+            try await driver.open(url)
+            #expect(try await driver.text("h1") == "Fleet")
+            try await driver.click("form[action='/logout'] button")
+            try await driver.wait(for: "the login") { try await driver.text("h1") == "Log in" }
+            try await driver.type("mrt_wrong", into: "#token")
+            try await driver.click("button.primary")
+            #expect(try await driver.text(".notice").contains("unknown"))
+        }
+    }
+
+    @Test("a rollout finishes before one's eyes, without reloading")
+    func rollout() async throws {
+        try await Self.withConsole { fleet, driver, url in
+            try await driver.open("\(url)/rollouts/\(fleet.rollout)")
+            #expect(try await driver.text("#rollout-actions .status") == "Running")
+            _ = try await driver.evaluate("window.wasReloaded = 'no'")
+            try await driver.wait(for: "the event stream") {
+                try await driver.evaluate("document.documentElement.dataset.live") == "on"
+            }
+            while try await !fleet.advanceRollout() { try await Task.sleep(for: .milliseconds(120)) }
+            try await driver.wait(for: "the end of the rollout") {
+                try await driver.text("#rollout-actions .status") == "Completed"
+            }
+            #expect(try await driver.text("#rollout .stat .value").hasPrefix("19"))
+            #expect(try await driver.evaluate("window.wasReloaded") == "no")
+            try await driver.screenshot(to: Self.artifacts.appending(path: "rollout-completed.png"))
+        }
+    }
+
+    @Test("three samples are annotated by keyboard, the last one undone and skipped")
+    func annotate() async throws {
+        try await Self.withConsole(as: .annotator) { fleet, driver, url in
+            try await driver.open("\(url)/annotate")
+            let before = try #require(Int(try await driver.text("#annotated-count")))
+            for (index, key) in ["1", "3", "u"].enumerated() {
+                try await driver.press(key)
+                try await driver.wait(for: "annotation \(index + 1)") {
+                    try await driver.text("#annotated-count") == "\(before + index + 1)"
+                }
+            }
+            let counts = try await fleet.controller.store.queries.sampleCounts()
+            #expect(counts.annotated == before + 3)
+            #expect(counts.unusable == 1)
+            try await driver.press("z")
+            try await driver.wait(for: "the sample that was judged last") {
+                try await driver.evaluate("document.querySelector('#work .notice')?.textContent ?? ''")
+                    .contains("Saved as unusable")
+            }
+            try await driver.press(WebDriver.Key.down)
+            let focused = try await driver.evaluate("document.activeElement.dataset.key")
+            #expect(!focused.isEmpty && focused != "undefined")
+            let shown = try await driver.evaluate("document.querySelector('#work').dataset.sample")
+            try await driver.press("s")
+            try await driver.wait(for: "another sample") {
+                try await driver.evaluate("document.querySelector('#work').dataset.sample") != shown
+            }
+        }
+    }
+
+    @Test("the accuracy chart changes when a new estimate arrives")
+    func chart() async throws {
+        try await Self.withConsole { fleet, driver, url in
+            try await driver.open("\(url)/monitoring")
+            let drawing = "document.querySelector('#accuracy .chart svg.middle').outerHTML"
+            let before = try await driver.evaluate(drawing)
+            #expect(before.contains("shoulder:1"))
+            try await driver.wait(for: "the event stream") {
+                try await driver.evaluate("document.documentElement.dataset.live") == "on"
+            }
+            try await fleet.addEstimate(0.83, labels: 180)
+            try await driver.wait(for: "a new drawing") { try await driver.evaluate(drawing) != before }
+            #expect(try await driver.evaluate(drawing).contains("shoulder:2: 83 %"))
+        }
+    }
+
+    @Test("a release is approved with a key file that stays in the browser")
+    func approve() async throws {
+        try await Self.withConsole(as: .approver) { fleet, driver, url in
+            try await driver.open("\(url)/releases/shoulder-3")
+            try await driver.type(try #require(fleet.keyFiles["lead"]), into: "#key-file")
+            try await driver.click("form[data-release] button")
+            try await driver.wait(for: "the approval") {
+                try await driver.text("#release .steps [aria-current]") == "approved"
+            }
+            let release = try await fleet.controller.store.queries.releases().first
+            #expect(release?.release.stage == .approved)
+            #expect(release?.signatures.count == 2)
+        }
+    }
+
+    @Test("every page fits 400 and 1400 pixels, dark and light, without an error in the browser")
+    func screenshots() async throws {
+        let pages = [
+            "/", "/devices/s1L", "/models", "/models/shoulder/2", "/releases/shoulder-3", "/rollouts", "/rollouts/2",
+            "/monitoring", "/annotate", "/alerts", "/audit", "/settings",
+        ]
+        try await Self.withConsole { _, driver, url in
+            for theme in ["dark", "light"] {
+                try await driver.setCookie("martlet_theme", theme)
+                for page in pages {
+                    for width in [400, 1400] {
+                        try await driver.resize(width: width, height: 900)
+                        try await driver.open(url + page)
+                        let scroll = try await driver.evaluate("document.documentElement.scrollWidth")
+                        #expect(Int(scroll) == width, "\(page) is \(scroll) pixels wide")
+                        let height = try await driver.evaluate("document.documentElement.scrollHeight")
+                        try await driver.resize(width: width, height: min(3000, Int(height) ?? 900))
+                        let name = page == "/" ? "fleet" : page.dropFirst().replacingOccurrences(of: "/", with: "-")
+                        try await driver.screenshot(
+                            to: Self.artifacts.appending(path: "\(name)-\(width)-\(theme).png"))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Server-sent events over a real connection.
+@Suite("Server-sent events")
+struct ConsoleEventsTests {
+    @Test("a change reaches the stream of all and only the right rollout's stream")
+    func streams() async throws {
+        let fleet = try await DemoFleet()
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let server = try ConsoleServer(
+            controller: fleet.controller, configuration: ConsoleConfiguration(port: 0),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onListening: { port.yield($0) })
+        let serving = Task { try await server.run() }
+        defer { serving.cancel() }
+        let bound = try #require(await ports.first { _ in true })
+        for path in ["/api/v1/events", "/api/v1/rollouts/\(fleet.rollout)/events"] {
+            var request = HTTPClientRequest(url: "http://127.0.0.1:\(bound)\(path)")
+            request.headers.add(name: "Authorization", value: "Bearer \(fleet.tokens[.viewer] ?? "")")
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+            #expect(response.headers.first(name: "Content-Type") == "text/event-stream")
+            var text = ""
+            for try await part in response.body {
+                text += String(buffer: part)
+                if text == "retry: 2000\n\n" {
+                    fleet.controller.events.publish(ChangeEvent(.rollout, 777))
+                    fleet.controller.events.publish(ChangeEvent(.rollout, fleet.rollout))
+                }
+                if text.contains("\"subject\":\"\(fleet.rollout)\"") { break }
+            }
+            #expect(text.contains("event: change\ndata: {\"kind\":\"rollout\",\"subject\":\"\(fleet.rollout)\"}\n\n"))
+            #expect(text.contains("777") == (path == "/api/v1/events"))
+        }
+    }
+}
