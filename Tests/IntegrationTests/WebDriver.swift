@@ -119,10 +119,12 @@ final class WebDriver: Sendable {
         try image.write(to: file)
     }
 
-    /// Errors that the browser has logged, such as scripts that the content policy refused.
+    /// Errors that the browser has logged, such as scripts that the content policy refused; a page that is answered 401
+    /// is none.
     func errors() async throws -> [String] {
         let entries = try await Self.send(http, .POST, "\(session)/se/log", ["type": "browser"]) as? [[String: Any]]
         return (entries ?? []).filter { $0["level"] as? String == "SEVERE" }.compactMap { $0["message"] as? String }
+            .filter { !$0.contains("status of 401") }
     }
 
     /// Waits until a condition holds.
