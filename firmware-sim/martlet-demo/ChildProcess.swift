@@ -23,6 +23,7 @@ final class ChildProcess {
         process.standardOutput = handle
         process.standardError = handle
         try process.run()
+        Interruption.shared.add(child: process.processIdentifier)
     }
 
     var isRunning: Bool { process.isRunning }

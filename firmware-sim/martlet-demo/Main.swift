@@ -29,6 +29,8 @@ struct Demo: AsyncParsableCommand {
             binaries: binaries ?? URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
                 .deletingLastPathComponent().path,
             seed: seed, keep: keep, crash: crash, buildSeconds: buildSeconds)
+        let interruption = Task { await Interruption.shared.watch() }
+        defer { interruption.cancel() }
         do {
             try await Story(options: options).tell()
         } catch {

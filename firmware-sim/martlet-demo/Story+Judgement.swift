@@ -79,6 +79,7 @@ extension Story {
 
     /// Leaves everything running until Ctrl-C.
     func stay(_ controller: Controller) async throws {
+        Interruption.shared.storyIsOver()
         progress.say("everything keeps running; Ctrl-C ends it")
         progress.note("console   \(controller.url)")
         progress.note("login     \(controller.adminToken)")

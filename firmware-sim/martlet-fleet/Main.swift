@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dispatch
 import Foundation
 import FrameSource
 import MQTTTransport
@@ -44,24 +43,5 @@ struct Run: AsyncParsableCommand {
         await Signals.termination()
         try await runner.drain()
         loop.stop()
-    }
-}
-
-/// Waiting for somebody to end the program.
-enum Signals {
-    /// Returns at SIGTERM or SIGINT.
-    static func termination() async {
-        let sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            return DispatchSource.makeSignalSource(signal: number, queue: .global())
-        }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let once = Once { continuation.resume() }
-            for source in sources {
-                source.setEventHandler { once.run() }
-                source.activate()
-            }
-        }
-        for source in sources { source.cancel() }
     }
 }
