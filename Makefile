@@ -1,7 +1,7 @@
 # Martlet. `make demo` shows the whole loop; `make test` runs every test. Both install what they need.
 
 DATA ?= demo-data
-SEED ?= 1
+SEED ?= 3
 KEEP ?=
 CONFIG ?= config/shoulder.yaml
 BUILD_FLAGS ?=

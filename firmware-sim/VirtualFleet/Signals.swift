@@ -1,5 +1,5 @@
 import Dispatch
-import Glibc
+import Foundation
 
 /// Waiting for somebody to end the program.
 public enum Signals {
