@@ -20,10 +20,12 @@ public struct DemoFleet: Sendable {
     public let rollout: Int64
     /// When the fleet was seeded.
     public let now: Instant
+    private let removal: FolderRemoval
 
     public init(now: Instant = Instant.now()) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-demo-fleet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        removal = FolderRemoval(folder: folder)
         var configuration = ControllerConfiguration(dataFolder: folder, broker: .embedded(port: nil))
         configuration.groupTags = ["side"]
         controller = try FleetController(
@@ -58,12 +60,6 @@ public struct DemoFleet: Sendable {
                 sample.id ?? 0, verdict: .class, className: sample.predictedClass, seconds: 2,
                 by: Identity(name: "Anna", role: .annotator))
         }
-    }
-
-    /// Removes the data folder.
-    public func remove() throws {
-        try controller.store.close()
-        try FileManager.default.removeItem(at: folder)
     }
 
     /// Finishes the running rollout step by step, as receipts would.
@@ -102,6 +98,15 @@ public struct DemoFleet: Sendable {
         }
         controller.events.publish(ChangeEvent(.accuracy, "side=L"))
     }
+}
+
+/// Removes the data folder when nobody uses the fleet any more.
+final class FolderRemoval: Sendable {
+    private let folder: URL
+
+    init(folder: URL) { self.folder = folder }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
 }
 
 /// Makes no certificates: the demo's devices never connect.
