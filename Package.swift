@@ -208,7 +208,8 @@ if !deviceOnly {
                 "FleetConsole", "FleetController", "FleetClient", "FleetStore", "FleetModel", "FleetCrypto",
                 "FleetWire",
                 "Training", "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "FrameSource", "Sketches",
-                arguments, configuration, systemPackage, logging, metrics, lifecycle, signals, httpClient, nioCore, hummingbird,
+                arguments, configuration, systemPackage, logging, metrics, lifecycle, signals, httpClient, nioCore,
+                hummingbird,
             ],
             swiftSettings: strict),
 

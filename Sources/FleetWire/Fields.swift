@@ -43,7 +43,9 @@ package struct Fields<Key: FieldKey> {
 
     // MARK: The protocol's values
 
-    package func bool(_ key: Key) throws(WireError) -> Bool { try value(key) { item throws(WireError) in try item.asBool() } }
+    package func bool(_ key: Key) throws(WireError) -> Bool {
+        try value(key) { item throws(WireError) in try item.asBool() }
+    }
 
     package func unsigned(_ key: Key) throws(WireError) -> UInt64 {
         try value(key) { item throws(WireError) in try item.asUnsigned() }

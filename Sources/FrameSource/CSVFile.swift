@@ -23,7 +23,8 @@ struct CSVFile {
     /// The index of a column.
     func column(_ name: String) throws(FrameSourceError) -> Int {
         guard let index = header.firstIndex(of: name) else {
-            throw FrameSourceError(file: file, message: "has no column '\(name)'; it has \(header.joined(separator: ", "))")
+            throw FrameSourceError(
+                file: file, message: "has no column '\(name)'; it has \(header.joined(separator: ", "))")
         }
         return index
     }
@@ -34,7 +35,8 @@ struct CSVFile {
         if field.isEmpty { return .nan }
         guard let value = Float(field) else {
             throw FrameSourceError(
-                file: file, message: "row \(row + 1), column '\(header[column])': '\(field.prefix(40))' is not a number")
+                file: file, message: "row \(row + 1), column '\(header[column])': '\(field.prefix(40))' is not a number"
+            )
         }
         return value
     }

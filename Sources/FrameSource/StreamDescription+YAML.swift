@@ -35,7 +35,9 @@ extension StreamDescription {
         if classes.count < 2 { return "at least two classes are needed" }
         if channels.isEmpty { return "at least one channel is needed" }
         if kind == .image && channels.count != 1 { return "an image has one channel entry for all its pixels" }
-        if frame.valueCount > FrameSourceLimits.frameValues { return "a frame is over \(FrameSourceLimits.frameValues) values" }
+        if frame.valueCount > FrameSourceLimits.frameValues {
+            return "a frame is over \(FrameSourceLimits.frameValues) values"
+        }
         return nil
     }
 

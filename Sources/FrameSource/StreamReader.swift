@@ -109,7 +109,8 @@ public struct StreamReader {
 
     // MARK: Devices, tags, classes
 
-    private func columns(_ names: [String], of file: CSVFile) throws(FrameSourceError) -> [(name: String, column: Int)] {
+    private func columns(_ names: [String], of file: CSVFile) throws(FrameSourceError) -> [(name: String, column: Int)]
+    {
         var found: [(name: String, column: Int)] = []
         for name in names { found.append((name, try file.column(name))) }
         return found

@@ -25,7 +25,8 @@ struct ClientOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         let http = try FleetClient.pool(authorityFile: ca ?? environment["MARTLET_CA"])
         let client = FleetClient(
-            url: url ?? environment["MARTLET_URL"] ?? "http://127.0.0.1:8480", token: try bearer(environment), http: http)
+            url: url ?? environment["MARTLET_URL"] ?? "http://127.0.0.1:8480", token: try bearer(environment),
+            http: http)
         let result: Result<Void, any Error>
         do {
             result = .success(try await body(client))

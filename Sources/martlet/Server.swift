@@ -44,7 +44,8 @@ struct Server {
                 let keys = try await controller.trust.initialise(
                     holders: holders, threshold: settings.integer(.threshold), by: .local)
                 for key in keys {
-                    print("release key of \(key.holder): \(key.file.path) (give it to \(key.holder) and delete it here)")
+                    print(
+                        "release key of \(key.holder): \(key.file.path) (give it to \(key.holder) and delete it here)")
                 }
             }
         }

@@ -20,7 +20,8 @@ private func withServer(_ body: @Sendable @escaping (FleetClient, Int) async thr
         Response(
             status: .conflict,
             body: .init(
-                byteBuffer: ByteBuffer(string: #"{"error":{"code":"taken","message":"it is taken","hint":"free it"}}"#)))
+                byteBuffer: ByteBuffer(string: #"{"error":{"code":"taken","message":"it is taken","hint":"free it"}}"#))
+        )
     }
     router.get("/odd") { _, _ -> Response in
         Response(status: .badGateway, body: .init(byteBuffer: ByteBuffer(string: "<html>")))

@@ -55,7 +55,8 @@ struct StreamReplayTests {
 struct PredictionLogTests {
     @Test("what was written is read; a line that is cut off is left out")
     func roundTrip() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString).csv").path
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString).csv")
+            .path
         let log = try PredictionLog(path: path)
         let entry = PredictionLog.Entry(device: "s1L", frame: 3, version: 2, classIndex: 6)
         try log.append(entry, atMilliseconds: 5)

@@ -1,7 +1,7 @@
 import DeviceHost
 import FleetModel
-public import FrameSource
 import Foundation
+public import FrameSource
 public import MQTTTransport
 
 /// Many devices in one process, on one loop: each is a real `DeviceHost` that replays its own recordings.

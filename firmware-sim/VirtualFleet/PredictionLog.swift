@@ -64,7 +64,8 @@ public enum SimulationError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .cannotWrite(let path): "\(path) cannot be written: check the folder and its free space"
-        case .noFrames(let device): "the stream has no frame of device \(device): check its id against the device pattern"
+        case .noFrames(let device):
+            "the stream has no frame of device \(device): check its id against the device pattern"
         case .noIdentity(let folder): "\(folder) holds no device identity: make one with `martlet device provision`"
         }
     }

@@ -73,7 +73,8 @@ enum DemoError: Error, CustomStringConvertible {
         case .childEnded(let name, let status, let log):
             "\(name) ended with status \(status); its last words:\n\(Self.tail(of: log))"
         case .waitedTooLong(let what, let seconds): "waited \(seconds) s for \(what)"
-        case .notTrue(let claims): "the demo did not show what it claims:\n" + claims.map { "  - \($0)" }.joined(separator: "\n")
+        case .notTrue(let claims):
+            "the demo did not show what it claims:\n" + claims.map { "  - \($0)" }.joined(separator: "\n")
         }
     }
 

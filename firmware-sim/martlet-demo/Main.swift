@@ -26,7 +26,8 @@ struct Demo: AsyncParsableCommand {
         try Self.empty(folder)
         let options = StoryOptions(
             configFile: config, folder: folder,
-            binaries: binaries ?? URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+            binaries: binaries
+                ?? URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
                 .deletingLastPathComponent().path,
             seed: seed, keep: keep, crash: crash, buildSeconds: buildSeconds)
         let interruption = Task { await Interruption.shared.watch() }

@@ -43,7 +43,8 @@ final class Progress {
         }
         let filled = total == 0 ? 0 : Self.barWidth * done / total
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.barWidth - filled)
-        print("\r\u{1B}[K" + String(format: "%6.1f s  ", seconds) + "\(bar) \(label) \(done) of \(total)", terminator: "")
+        print(
+            "\r\u{1B}[K" + String(format: "%6.1f s  ", seconds) + "\(bar) \(label) \(done) of \(total)", terminator: "")
         barIsOpen = true
         flush()
     }

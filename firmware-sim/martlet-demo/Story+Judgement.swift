@@ -15,7 +15,9 @@ extension Story {
         let total = needed.values.reduce(0, +)
         try await wait(for: "inferences with version 2", seconds: 120) {
             var counts: [String: Int] = [:]
-            for entry in Judge.entries(in: predictionFolder) where entry.version == 2 { counts[entry.device, default: 0] += 1 }
+            for entry in Judge.entries(in: predictionFolder) where entry.version == 2 {
+                counts[entry.device, default: 0] += 1
+            }
             let done = judged.reduce(0) { $0 + min(counts[$1.text] ?? 0, needed[$1] ?? 0) }
             progress.count("inferences with version 2", done, of: total)
             return done == total
@@ -54,7 +56,8 @@ extension Story {
         }
         summary.alertsLeft = alerts(loop.expectations.drifted)
         summary.alertsRight = alerts(loop.expectations.steady)
-        summary.driftedDevices = devices.filter { loop.expectations.drifted?.matches($0, tags: tags($0)) ?? false }.count
+        summary.driftedDevices =
+            devices.filter { loop.expectations.drifted?.matches($0, tags: tags($0)) ?? false }.count
     }
 
     /// Ends the devices but not the controller, so that their last words are stored.
@@ -71,10 +74,13 @@ extension Story {
         let heldOut = devices.filter { loop.holdOut?.matches($0, tags: tags($0)) ?? false }.map(\.text)
         let leaked = try Ledger.samples(of: heldOut, databaseFolder: controller.folder)
         if leaked > 0 { summary.ledgerProblems.append("\(leaked) samples came from devices that are held out") }
-        if ledger.count("report") == 0 { summary.ledgerProblems.append("no device was told that a report is committed") }
+        if ledger.count("report") == 0 {
+            summary.ledgerProblems.append("no device was told that a report is committed")
+        }
         guard summary.ledgerProblems.isEmpty else { return }
-        progress.say("every one of \(ledger.count("report")) reports and \(ledger.count("sample")) samples that devices were told "
-            + "are committed is in the database exactly once")
+        progress.say(
+            "every one of \(ledger.count("report")) reports and \(ledger.count("sample")) samples that devices were told "
+                + "are committed is in the database exactly once")
     }
 
     /// Leaves everything running until Ctrl-C.
@@ -83,8 +89,9 @@ extension Story {
         progress.say("everything keeps running; Ctrl-C ends it")
         progress.note("console   \(controller.url)")
         progress.note("login     \(controller.adminToken)")
-        progress.note("command   MARTLET_URL=\(controller.url) MARTLET_TOKEN_FILE=\(controller.folder)/admin.token "
-            + "\(options.binaries)/martlet device list")
+        progress.note(
+            "command   MARTLET_URL=\(controller.url) MARTLET_TOKEN_FILE=\(controller.folder)/admin.token "
+                + "\(options.binaries)/martlet device list")
         while !Task.isCancelled {
             for child in children { try child.check() }
             try await Task.sleep(for: .seconds(1))

@@ -19,8 +19,9 @@ extension Story {
         try await controller.admin.post("/api/v1/rollouts/\(rollout["id"].cell)/start")
         summary.receiptsV1 = try await follow(controller, rollout: rollout["id"].cell)
         summary.seconds.pushV1 = (ContinuousClock.now - started).seconds
-        progress.say("all \(summary.receiptsV1) devices proved and run \(name); "
-            + "\(Summary.text(summary.seconds.pushV1)) s for \(loop.firstWaves.count) waves")
+        progress.say(
+            "all \(summary.receiptsV1) devices proved and run \(name); "
+                + "\(Summary.text(summary.seconds.pushV1)) s for \(loop.firstWaves.count) waves")
         loopStart = .now
     }
 
@@ -54,7 +55,8 @@ extension Story {
             return alerted.isSuperset(of: moved)
         }
         let steady = try await alertedDevices(controller).subtracting(moved)
-        progress.say("\(moved.count) of \(moved.count) devices of \(drifted) alert for drift, \(steady.count) others do")
+        progress.say(
+            "\(moved.count) of \(moved.count) devices of \(drifted) alert for drift, \(steady.count) others do")
         if let alert = try await controller.admin.all("/api/v1/alerts", query: [("kind", "drift")]).first {
             progress.note("for example: \(alert["title"].cell): \(alert["reason"].cell)")
         }
@@ -76,8 +78,9 @@ extension Story {
 
     /// Act 6: a stand-in annotator, until the labels run out.
     func learn(_ controller: Controller) async throws {
-        progress.say("annotating at most \(loop.annotationLimit) samples: a stand-in annotator that knows the truth "
-            + "uses the console's own API")
+        progress.say(
+            "annotating at most \(loop.annotationLimit) samples: a stand-in annotator that knows the truth "
+                + "uses the console's own API")
         var annotator = Annotator(
             api: controller.annotator, judge: judge, classes: loop.stream.classes.map(\.name), quotas: loop.quotas)
         try await wait(for: "annotations", seconds: 90) {
@@ -129,7 +132,8 @@ extension Story {
         var name = ""
         try await wait(for: "the candidate release", seconds: 30) {
             let releases = try await controller.admin.all("/api/v1/releases")
-            name = releases.first { $0["parts"].array.contains { $0["version"].string == version } }?["name"].string ?? ""
+            name =
+                releases.first { $0["parts"].array.contains { $0["version"].string == version } }?["name"].string ?? ""
             return !name.isEmpty
         }
         for (token, key) in [

@@ -113,7 +113,9 @@ extension Story {
         var parameters: [String: JSONValue] = [
             "architecture": .string(loop.architecture)
         ]
-        for (key, value) in loop.trainerParameters { parameters[key] = Double(value).map(JSONValue.number) ?? .string(value) }
+        for (key, value) in loop.trainerParameters {
+            parameters[key] = Double(value).map(JSONValue.number) ?? .string(value)
+        }
         return .object(parameters)
     }
 
@@ -174,7 +176,9 @@ extension Story {
                 seed: options.seed, logFile: "\(predictionFolder)/agent-\(device).csv", http: http)
         }
         summary.devices = devices.count
-        progress.say("\(devices.count - feeders.count) devices in martlet-fleet and \(feeders.count) martlet-agent processes started")
+        progress.say(
+            "\(devices.count - feeders.count) devices in martlet-fleet and \(feeders.count) martlet-agent processes started"
+        )
         return feeders
     }
 }

@@ -67,8 +67,9 @@ final class Story {
     }
 
     private func acts(_ http: HTTPClient) async throws {
-        progress.say("Martlet's whole loop on \(loop.stream.name): \(frames.count) frames of \(devices.count) devices, "
-            + "seed \(options.seed)")
+        progress.say(
+            "Martlet's whole loop on \(loop.stream.name): \(frames.count) frames of \(devices.count) devices, "
+                + "seed \(options.seed)")
         let receiver = WebhookReceiver(port: try FreePort.find())
         let controller = try await startController(http)
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -56,7 +56,9 @@ struct Summary {
         }
         if expect.steady != nil { claim(alertsRight == 0, "\(alertsRight) steady devices alerted") }
         if let bound = expect.driftedBefore {
-            claim(accuracy.leftV1 < bound, "drifted accuracy was \(Self.text(accuracy.leftV1)) before, not below \(bound)")
+            claim(
+                accuracy.leftV1 < bound, "drifted accuracy was \(Self.text(accuracy.leftV1)) before, not below \(bound)"
+            )
         }
         if let bound = expect.driftedAfter {
             claim(accuracy.leftV2 >= bound, "drifted accuracy is \(Self.text(accuracy.leftV2)) after, not \(bound)")
@@ -77,7 +79,9 @@ struct Summary {
     }
 
     var json: JSONValue {
-        func number(_ value: Double) -> JSONValue { value.isFinite ? .number((value * 10_000).rounded() / 10_000) : .null }
+        func number(_ value: Double) -> JSONValue {
+            value.isFinite ? .number((value * 10_000).rounded() / 10_000) : .null
+        }
         func count(_ value: Int) -> JSONValue { .number(Double(value)) }
         return [
             "devices": count(devices), "receipts_v1": count(receiptsV1), "receipts_v2": count(receiptsV2),

@@ -20,7 +20,9 @@ extension CBOR {
     package static func count(_ count: UInt64) -> CBOR { .unsigned(min(count, WireLimits.integer)) }
     package static func counts(_ counts: [UInt64]) -> CBOR { .array(counts.map(count)) }
     package static func texts(_ texts: [String]) -> CBOR { .array(texts.map { .text($0) }) }
-    package static func version(_ version: VersionID) -> CBOR { .array([.name(version.model), .integer(version.number)]) }
+    package static func version(_ version: VersionID) -> CBOR {
+        .array([.name(version.model), .integer(version.number)])
+    }
 
     /// Packed floats, bit for bit.
     package static func floats(_ values: [Float]) -> CBOR {

@@ -30,7 +30,9 @@ struct AlertCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await client.run { api in
-                try client.show(try await api.post("/api/v1/alerts/\(alert)/acknowledge")) { _ in "acknowledged \(alert)" }
+                try client.show(try await api.post("/api/v1/alerts/\(alert)/acknowledge")) { _ in
+                    "acknowledged \(alert)"
+                }
             }
         }
     }

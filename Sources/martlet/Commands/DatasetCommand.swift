@@ -69,7 +69,8 @@ struct DatasetCommand: AsyncParsableCommand {
         func run() async throws {
             let version = try Arguments.version(version)
             try await client.run { api in
-                let bytes = try await api.download("/api/v1/datasets/\(version.model)/versions/\(version.number)/export")
+                let bytes = try await api.download(
+                    "/api/v1/datasets/\(version.model)/versions/\(version.number)/export")
                 guard FileManager.default.createFile(atPath: out, contents: Data(bytes)) else {
                     throw ValidationError("\(out) cannot be written")
                 }

@@ -43,7 +43,8 @@ struct DeviceCommand: AsyncParsableCommand {
     struct Provision: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a device's identity and write it to a folder.",
-            discussion: "The folder holds the device's private keys (mode 0600): copy it to the device and delete it here.")
+            discussion:
+                "The folder holds the device's private keys (mode 0600): copy it to the device and delete it here.")
         @OptionGroup var client: ClientOptions
         @Argument(help: "The new device's id: 1 to 64 of A-Z a-z 0-9 _ -.") var device: String
         @Option(help: "Where to write the identity; it must not exist yet.") var out: String

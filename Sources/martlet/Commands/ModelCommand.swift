@@ -25,7 +25,8 @@ struct ModelCommand: AsyncParsableCommand {
             try await client.run { api in
                 let text = try JSONValue.object(pairs.mapValues(JSONValue.string)).text()
                 let answer = try await api.upload(
-                    "/api/v1/models/\(model)/versions", query: [("lineage", text)], type: "application/octet-stream", bytes)
+                    "/api/v1/models/\(model)/versions", query: [("lineage", text)], type: "application/octet-stream",
+                    bytes)
                 try client.show(answer) { "\($0["id"].cell), image \($0["image"].cell)" }
             }
         }
@@ -39,7 +40,10 @@ struct ModelCommand: AsyncParsableCommand {
             try await client.run { api in
                 try client.list(
                     try await api.all("/api/v1/models"),
-                    [("MODEL", "name"), ("VERSIONS", "versions"), ("CREATED", "createdAt"), ("DESCRIPTION", "description")])
+                    [
+                        ("MODEL", "name"), ("VERSIONS", "versions"), ("CREATED", "createdAt"),
+                        ("DESCRIPTION", "description"),
+                    ])
             }
         }
     }

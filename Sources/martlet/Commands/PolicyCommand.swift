@@ -17,7 +17,8 @@ struct PolicyCommand: AsyncParsableCommand {
             let bytes = try Arguments.file(file)
             guard let document = try? JSONValue(parsing: bytes) else { throw ValidationError("\(file) is not JSON") }
             try await client.run { api in
-                try client.show(try await api.put("/api/v1/policies/\(name)", document)) { _ in "stored policy \(name)" }
+                try client.show(try await api.put("/api/v1/policies/\(name)", document)) { _ in "stored policy \(name)"
+                }
             }
         }
     }

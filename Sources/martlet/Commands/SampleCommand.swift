@@ -21,7 +21,8 @@ struct SampleCommand: AsyncParsableCommand {
                     page["items"].array,
                     [
                         ("SAMPLE", "id"), ("DEVICE", "device"), ("VERSION", "version"), ("GUESS", "guess"),
-                        ("CONFIDENCE", "confidence"), ("CHOSEN WITH P", "probability"), ("VERDICT", "verdict"), ("CLASS", "class"),
+                        ("CONFIDENCE", "confidence"), ("CHOSEN WITH P", "probability"), ("VERDICT", "verdict"),
+                        ("CLASS", "class"),
                     ])
             }
         }

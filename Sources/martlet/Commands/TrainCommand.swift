@@ -13,7 +13,8 @@ struct TrainCommand: AsyncParsableCommand {
     struct Job: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "The built-in trainer: does the job in a folder (the trainer contract, docs/trainer.md).",
-            discussion: "Reads manifest.json, config.json and shards; leaves model.onnx and metrics.json; tells progress "
+            discussion:
+                "Reads manifest.json, config.json and shards; leaves model.onnx and metrics.json; tells progress "
                 + "as JSON lines on standard output.")
         @Argument(help: "The job folder.") var folder: String
         @Option(help: "Trainings that run side by side.") var workers = ProcessInfo.processInfo.activeProcessorCount

@@ -1,6 +1,6 @@
 import Configuration
-import FrameSource
 import Foundation
+import FrameSource
 import SystemPackage
 
 /// The settings in force: command line over environment over file over default (swift-configuration).
@@ -19,7 +19,10 @@ struct ResolvedSettings {
                 name: "command line",
                 values: Dictionary(
                     uniqueKeysWithValues: commandLine.map { name, value in
-                        (AbsoluteConfigKey(name.split(separator: ".").map(String.init)), ConfigValue(.string(value), isSecret: false))
+                        (
+                            AbsoluteConfigKey(name.split(separator: ".").map(String.init)),
+                            ConfigValue(.string(value), isSecret: false)
+                        )
                     })),
             EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "martlet"),
         ]

@@ -1,8 +1,11 @@
 /// Every key of the controller's configuration. `martlet config list` prints this table.
 extension Setting {
-    static let data = Setting("data", .path, default: "martlet-data", "The data folder: database, blobs, broker, certificates.")
-    static let httpHost = Setting("http.host", .text, default: "127.0.0.1", "Address that the API and the console listen on.")
-    static let httpPort = Setting("http.port", .integer(0...65_535), default: "8480", "Port of the API and the console; 0 takes a free one.")
+    static let data = Setting(
+        "data", .path, default: "martlet-data", "The data folder: database, blobs, broker, certificates.")
+    static let httpHost = Setting(
+        "http.host", .text, default: "127.0.0.1", "Address that the API and the console listen on.")
+    static let httpPort = Setting(
+        "http.port", .integer(0...65_535), default: "8480", "Port of the API and the console; 0 takes a free one.")
     static let tlsCertificate = Setting(
         "http.tls.certificate", .path, default: "", "PEM certificate chain; with it the API speaks HTTPS.")
     static let tlsKey = Setting("http.tls.key", .path, default: "", "PEM private key of the certificate.")
@@ -10,12 +13,14 @@ extension Setting {
         "broker.mode", .choice(["embedded", "external"]), default: "embedded",
         "A private mosquitto that the controller runs, or a broker of yours.")
     static let brokerHost = Setting(
-        "broker.host", .text, default: "127.0.0.1", "Address that the private broker listens on, or an external broker's.")
+        "broker.host", .text, default: "127.0.0.1",
+        "Address that the private broker listens on, or an external broker's.")
     static let brokerNames = Setting(
         "broker.names", .list, default: "",
         "Names that devices reach the broker at, the first in their identities (default: broker.host).")
     static let brokerPort = Setting(
-        "broker.port", .integer(0...65_535), default: "0", "The broker's TLS port; 0 takes a free one and remembers it.")
+        "broker.port", .integer(0...65_535), default: "0", "The broker's TLS port; 0 takes a free one and remembers it."
+    )
     static let brokerAuthority = Setting(
         "broker.tls.authority", .path, default: "", "PEM authority of an external broker's certificate.")
     static let brokerCertificate = Setting(
@@ -42,7 +47,8 @@ extension Setting {
 /// The table.
 enum Settings {
     static let all: [Setting] = [
-        .data, .httpHost, .httpPort, .tlsCertificate, .tlsKey, .broker, .brokerHost, .brokerNames, .brokerPort, .brokerAuthority,
+        .data, .httpHost, .httpPort, .tlsCertificate, .tlsKey, .broker, .brokerHost, .brokerNames, .brokerPort,
+        .brokerAuthority,
         .brokerCertificate, .brokerKey, .initKeys, .threshold, .reportSeconds, .groupBy, .retainedBytes, .trainers,
         .logLevel,
     ]

@@ -1,5 +1,5 @@
-import FrameSource
 import Foundation
+import FrameSource
 
 /// Checks the controller's configuration file against the table of settings.
 enum SettingsFile {
