@@ -49,7 +49,8 @@ enum ReleasesAPI {
     private static let createSchema = Schema.object([
         .optional("model", .name), .optional("version", .id), .optional("name", .name),
         .optional("slots", .map(of: .text, limit: 64), "Version by slot, such as {\"main\": \"shoulder:2\"}"),
-        .optional("expiresDays", .integer(minimum: 1, maximum: 3650)),
+        .optional("dataset", .name, "Describes a pushed version by this dataset, with datasetVersion"),
+        .optional("datasetVersion", .id), .optional("expiresDays", .integer(minimum: 1, maximum: 3650)),
         .optional("hardware", .array(of: .text, limit: 64)), .optional("runtime", .text),
         .optional("scope", .array(of: .text, limit: 64), "Selectors that it is bound to"), .optional("note", .text),
     ])
@@ -71,6 +72,12 @@ enum ReleasesAPI {
         if let hardware = body["hardware"] { request.compatibility.hardware = hardware.elements.compactMap(\.text) }
         if let runtime = body["runtime"]?.text { request.compatibility.runtime = runtime }
         request.scope = body["scope"]?.elements.compactMap(\.text) ?? []
+        if let dataset = body["dataset"]?.text, let number = body["datasetVersion"]?.integerValue {
+            for version in request.versions.values {
+                try await call.controller.training.describe(
+                    version, dataset: dataset, datasetVersion: Int(number), by: call.identity)
+            }
+        }
         let detail = try await call.controller.releases.create(request, by: call.identity)
         return .json(try await document(detail.record.name, call), status: .created)
     }

@@ -29,7 +29,8 @@ public struct ModelService: Sendable {
     /// - Parameters:
     ///   - material: what a release needs beside the image, if it is known already; its version, slot and image are
     ///     filled in here.
-    /// - Throws: what the compiler does not support, all at once; nothing is registered then.
+    /// - Throws: what the compiler does not support, all at once, or `conflict` if a version has the same image already;
+    ///   nothing is registered then.
     public func push(
         _ name: ModelName, onnx: [UInt8], lineage: Lineage = Lineage(), material: ReleasePart? = nil,
         by caller: Identity
@@ -46,6 +47,10 @@ public struct ModelService: Sendable {
         let image = try context.blobs.write(compiled.bytes)
         return try await context.perform(Command("models.push", by: caller, role: .operator, subject: name)) {
             database, scope in
+            if let same = try ImageRecord.fetchOne(database, key: image) {
+                throw ControllerError(
+                    .conflict, "the model compiles to the image of \(same.version)", hint: "release that version")
+            }
             if try ModelRecord.fetchOne(database, key: name) == nil {
                 try ModelRecord(name: name, createdAt: scope.now).insert(database)
             }

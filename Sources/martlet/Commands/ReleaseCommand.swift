@@ -14,13 +14,14 @@ struct ReleaseCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a release of a version and sign it.",
             discussion: """
-                Classes, normalisation, baseline, drift thresholds and golden vectors come from the version's dataset \
-                version. The signature is made here with --key.
+                Classes, normalisation, baseline, drift thresholds and golden vectors come from the training run that \
+                made the version. A version that was pushed is described by --dataset. The signature is made here \
+                with --key.
                 """)
         @OptionGroup var client: ClientOptions
         @Argument(help: "The version, model:number.") var version: String
         @Option(help: "The release's name (default: model-number).") var name: String?
-        @Option(help: "The dataset version that it is described by, dataset:number (default: the version's lineage).")
+        @Option(help: "Describe a pushed version by this dataset version, dataset:number.")
         var dataset: String?
         @Option(help: "Days until devices no longer install it.") var expiresDays: Int?
         @Option(help: "Your release key (PEM); without it the release stays unsigned.") var key: String?
