@@ -29,6 +29,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "trace, debug, info, notice, warning or error.") var logLevel: String?
 
     func run() async throws {
+        // Database, tokens and samples are for the controller's own user alone.
+        umask(0o077)
         let settings: ResolvedSettings
         do {
             settings = try await ResolvedSettings(
