@@ -32,10 +32,10 @@ agent:  ## Build the device's agent alone: static, stripped
 	@scripts/build agent
 
 format:  ## Format the sources
-	swift format -i -r -p Sources Tests firmware-sim Package.swift
+	swift format -i -r -p Sources Tests Benchmarks firmware-sim Package.swift
 
 lint:  ## Check the format
-	swift format lint -s -r -p Sources Tests firmware-sim Package.swift
+	swift format lint -s -r -p Sources Tests Benchmarks firmware-sim Package.swift
 
 clean:  ## Remove what was built
 	rm -rf .build .build-* $(DATA)

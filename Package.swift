@@ -31,7 +31,8 @@ var dependencies: [Package.Dependency] = [
 ]
 
 var products: [Product] = [
-    .executable(name: "martlet-agent", targets: ["martlet-agent"])
+    .executable(name: "martlet-agent", targets: ["martlet-agent"]),
+    .executable(name: "martlet-bench", targets: ["martlet-bench"]),
 ]
 
 /// The kernels' source compiled for wider registers; the files are links to TensorKernelsBaseline's. On other
@@ -77,7 +78,7 @@ var targets: [Target] = [
     .testTarget(name: "ModelImageTests", dependencies: ["ModelImage"], swiftSettings: strict),
     .testTarget(
         name: "TensorKernelsTests", dependencies: kernelModules, swiftSettings: strict),
-    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+    .target(name: "CAllocationCounter"),
     .testTarget(
         name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage", "TensorKernels", "CAllocationCounter"],
         swiftSettings: strict),
@@ -122,6 +123,14 @@ targets += [
     .target(name: "RolloutCore", dependencies: ["FleetModel", "Sketches"], swiftSettings: strict),
     .target(name: "RetrainCore", dependencies: ["FleetModel", "Sketches"], swiftSettings: strict),
 
+    .target(
+        name: "ModelTools",
+        dependencies: ["CAllocationCounter", "EdgeRuntime", "ModelCompiler", "ModelImage", "ONNXFormat"],
+        swiftSettings: strict),
+    .executableTarget(
+        name: "martlet-bench", dependencies: ["ModelTools"], path: "Benchmarks/martlet-bench", swiftSettings: strict),
+
+    .testTarget(name: "ModelToolsTests", dependencies: ["ModelTools"], swiftSettings: strict),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"], swiftSettings: strict),
     .testTarget(
         name: "ModelCompilerTests", dependencies: ["ModelCompiler", "ONNXFormat", "ModelImage", "EdgeRuntime"],
@@ -207,8 +216,9 @@ if !deviceOnly {
             dependencies: [
                 "FleetConsole", "FleetController", "FleetClient", "FleetStore", "FleetModel", "FleetCrypto",
                 "FleetWire",
-                "Training", "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "FrameSource", "Sketches",
-                arguments, configuration, systemPackage, logging, metrics, lifecycle, signals, httpClient, nioCore,
+                "Training", "ModelCompiler", "ModelImage", "ModelTools", "EdgeRuntime", "ONNXFormat", "FrameSource",
+                "Sketches", arguments, configuration, systemPackage, logging, metrics, lifecycle, signals, httpClient,
+                nioCore,
                 hummingbird,
             ],
             swiftSettings: strict),

@@ -6,8 +6,8 @@ import Foundation
 /// `martlet model`: models and their versions.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Push, list and show models.",
-        subcommands: [Push.self, List.self, Show.self])
+        commandName: "model", abstract: "Push, list and show models; measure one on this machine.",
+        subcommands: [Push.self, List.self, Show.self, Bench.self])
 
     struct Push: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -1,0 +1,143 @@
+import CAllocationCounter
+import EdgeRuntime
+import Foundation
+import ModelCompiler
+import ModelImage
+import ONNXFormat
+
+/// Measures how long the runtime takes for a model: `martlet model bench`.
+///
+/// ```swift
+/// let result = try ModelBenchmark(path: "kws.onnx", runs: 1000).measure()
+/// print(result)
+/// ```
+/// The model is compiled and its image written to a temporary file, which is opened as a device opens it. Inputs are
+/// numbers of a fixed seed; integer inputs that may be indices are 0.
+public struct ModelBenchmark {
+    /// How many runs may be asked for.
+    public static let runs = 1...10_000_000
+
+    /// How often the image is opened; the median counts.
+    private static let loads = 21
+
+    private let path: String
+    private let dims: [String: Int]
+    private let runCount: Int
+
+    /// Describes a measurement.
+    ///
+    /// - Parameters:
+    ///   - path: An ONNX file.
+    ///   - dims: Extents of open dimensions: ``ModelCompiler/CompileOptions/dims``.
+    ///   - runs: Timed runs, of ``runs``.
+    /// - Throws: ``BenchmarkError/runs(_:)``.
+    public init(path: String, dims: [String: Int] = [:], runs: Int) throws(BenchmarkError) {
+        guard Self.runs.contains(runs) else { throw .runs(runs) }
+        self.path = path
+        self.dims = dims
+        runCount = runs
+    }
+
+    /// Compiles, loads and runs the model.
+    ///
+    /// - Throws: ``BenchmarkError``, or what reading and compiling the file throws.
+    public func measure() throws -> BenchmarkResult {
+        guard let file = FileManager.default.contents(atPath: path) else { throw BenchmarkError.unreadable(path) }
+        let compiled = try ModelCompiler.compile(ONNXModel(parsing: [UInt8](file)), options: CompileOptions(dims: dims))
+        let image = FileManager.default.temporaryDirectory.appending(path: "martlet-bench-\(UUID().uuidString)")
+        try Data(compiled.imageBytes).write(to: image)
+        defer { try? FileManager.default.removeItem(at: image) }
+
+        var loads: [Double] = []
+        for _ in 0..<Self.loads { loads.append(try Self.timeOfLoad(image.path)) }
+        var model = try Model(mapping: image.path)
+        Self.fillInputs(&model)
+        var times = [Double](repeating: 0, count: runCount)
+        let allocations = Self.time(&model, &times)
+        times.sort()
+        return BenchmarkResult(
+            p10: Self.percentile(10, of: times), p50: Self.percentile(50, of: times),
+            p99: Self.percentile(99, of: times), load: Self.percentile(50, of: loads.sorted()),
+            arenaBytes: model.arenaBytes, imageBytes: model.imageBytes,
+            allocationsPerRun: Double(allocations) / Double(runCount), instructionSet: model.instructionSet.name)
+    }
+
+    /// Microseconds from opening the file to the first result.
+    private static func timeOfLoad(_ path: String) throws -> Double {
+        let start = ContinuousClock.now
+        var model = try Model(mapping: path)
+        model.run()
+        return microseconds(start.duration(to: .now))
+    }
+
+    /// Times each run; returns the heap allocations of all of them.
+    private static func time(_ model: inout Model, _ times: inout [Double]) -> Int {
+        // What the caches hold after a tenth of a second is what they hold in operation.
+        let warmUp = ContinuousClock.now
+        repeat { model.run() } while warmUp.duration(to: .now) < .milliseconds(100)
+        var allocations = 0
+        for index in times.indices {
+            let before = allocation_count()
+            let start = ContinuousClock.now
+            model.run()
+            let end = ContinuousClock.now
+            allocations += allocation_count() - before
+            times[index] = microseconds(start.duration(to: end))
+        }
+        return allocations
+    }
+
+    /// Writes floats between −1 and 1, bytes of every value, and zeros of wider integers, from a fixed seed.
+    private static func fillInputs(_ model: inout Model) {
+        var random = SplitMix(state: 1)
+        for (port, input) in model.inputs.enumerated() {
+            model.withInput(port) { bytes in
+                switch input.elementType {
+                case .float32:
+                    let values = bytes.assumingMemoryBound(to: Float.self)
+                    for index in values.indices { values[index] = Float.random(in: -1...1, using: &random) }
+                case .uint8, .int8:
+                    for index in bytes.indices { bytes[index] = UInt8.random(in: 0...255, using: &random) }
+                default:
+                    for index in bytes.indices { bytes[index] = 0 }
+                }
+            }
+        }
+    }
+
+    private static func microseconds(_ duration: Duration) -> Double {
+        Double(duration.components.seconds) * 1e6 + Double(duration.components.attoseconds) / 1e12
+    }
+
+    /// The nearest-rank percentile of times in ascending order.
+    static func percentile(_ percent: Int, of sorted: [Double]) -> Double {
+        sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// Why a benchmark did not begin.
+public enum BenchmarkError: Error, Equatable, CustomStringConvertible {
+    /// The file cannot be read.
+    case unreadable(String)
+    /// The number of runs is outside ``ModelBenchmark/runs``.
+    case runs(Int)
+
+    public var description: String {
+        switch self {
+        case .unreadable(let path): "\(path) cannot be read; check the path and its permissions"
+        case .runs(let count): "\(count) runs: ask for 1 to \(ModelBenchmark.runs.upperBound)"
+        }
+    }
+}
