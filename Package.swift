@@ -130,7 +130,8 @@ targets += [
     .executableTarget(
         name: "martlet-bench", dependencies: ["ModelTools"], path: "Benchmarks/martlet-bench", swiftSettings: strict),
 
-    .testTarget(name: "ModelToolsTests", dependencies: ["ModelTools"], swiftSettings: strict),
+    .testTarget(
+        name: "ModelToolsTests", dependencies: ["ModelTools", "ModelImage", "ONNXFormat"], swiftSettings: strict),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"], swiftSettings: strict),
     .testTarget(
         name: "ModelCompilerTests", dependencies: ["ModelCompiler", "ONNXFormat", "ModelImage", "EdgeRuntime"],

@@ -121,6 +121,13 @@ extension ONNXAttribute.Value {
 }
 
 extension ONNXTensor {
+    /// The bytes of a file that holds this tensor alone, as ``init(parsing:limits:)`` reads it.
+    public func serialized() -> [UInt8] {
+        var writer = ProtobufWriter()
+        write(to: &writer)
+        return writer.bytes
+    }
+
     func write(to writer: inout ProtobufWriter) {
         writer.packedIntegers(1, dims.map(Int64.init))
         writer.integer(2, Int64(elementType.rawValue))

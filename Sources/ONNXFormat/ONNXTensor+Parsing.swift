@@ -58,6 +58,13 @@ private struct TensorParts {
 }
 
 extension ONNXTensor {
+    /// Reads a tensor from the bytes of a file that holds one `TensorProto`, such as `input_0.pb` of a test case.
+    public init(parsing bytes: [UInt8], limits: ONNXLimits = ONNXLimits()) throws(ONNXError) {
+        let reader = try ProtobufReader(bytes, limits: limits)
+        var budget = MessageBudget(remaining: limits.maximumMessages)
+        try self.init(reader, &budget)
+    }
+
     init(_ source: ProtobufReader, _ budget: inout MessageBudget) throws(ONNXError) {
         var reader = source
         let start = reader.position
