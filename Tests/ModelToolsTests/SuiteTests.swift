@@ -12,7 +12,7 @@ struct SuiteTests {
         let folder = URL(filePath: environment["MARTLET_ONNX_SUITE"] ?? "")
         let filter = environment["MARTLET_ONNX_FILTER"] ?? ""
         let results = URL(filePath: environment["MARTLET_ONNX_RESULTS"] ?? "/dev/stdout")
-        FileManager.default.createFile(atPath: results.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: results.path, contents: nil)
         let handle = try FileHandle(forWritingTo: results)
         for entry in try CaseFolder.cases(in: folder) where filter.isEmpty || entry.name.contains(filter) {
             try handle.write(contentsOf: Data((CaseCheck.check(entry).json() + "\n").utf8))

@@ -52,3 +52,12 @@ public struct CheckResult: Encodable, Hashable, Sendable {
         try container.encode(bound, forKey: .bound)
     }
 }
+
+extension CheckResult: CustomStringConvertible {
+    /// A line for a terminal: status, case and the reason or the largest error.
+    public var description: String {
+        let detail = reason.isEmpty ? maximumError.map { "largest error \($0)" } ?? "exact" : reason
+        let inputs = bound.isEmpty ? "" : "; bound: " + bound.joined(separator: ", ")
+        return "\(status.rawValue)  \(name)  \(detail)\(inputs)"
+    }
+}

@@ -40,6 +40,7 @@ extension HostTensor {
     /// - Throws: ``ModelToolsError`` `elementType` for a type that no image holds, `tensor` for data that lies elsewhere.
     public init(_ tensor: ONNXTensor) throws(ModelToolsError) {
         let bytes: [UInt8]
+        let elementType: ElementType
         do throws(ONNXError) {
             guard let type = UInt8(exactly: tensor.elementType.rawValue).flatMap(ElementType.init(rawValue:)) else {
                 throw ONNXError(.wrongType, "\(tensor.elementType) is no element type of an image")

@@ -7,7 +7,7 @@ import Foundation
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model", abstract: "Push, list and show models; measure one on this machine.",
-        subcommands: [Push.self, List.self, Show.self, Bench.self])
+        subcommands: [Push.self, List.self, Show.self, Bench.self, Check.self])
 
     struct Push: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
