@@ -168,6 +168,7 @@ if !deviceOnly {
         .executable(name: "martlet", targets: ["martlet"]),
         .executable(name: "martlet-fleet", targets: ["martlet-fleet"]),
         .executable(name: "martlet-demo", targets: ["martlet-demo"]),
+        .library(name: "VirtualFleet", targets: ["VirtualFleet"]),
     ]
     let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
     let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -228,7 +229,9 @@ if !deviceOnly {
             name: "VirtualFleet",
             dependencies: [
                 "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "MQTTTransport", "Sketches",
-                "FrameSource", "EdgeRuntime", "ModelImage",
+                "FrameSource", "EdgeRuntime", "ModelImage", "RolloutCore", "FleetStore", "FleetController", grdb,
+                logging,
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "firmware-sim/VirtualFleet", swiftSettings: strict),
         .executableTarget(
@@ -274,7 +277,8 @@ if !deviceOnly {
             swiftSettings: strict),
         .testTarget(
             name: "VirtualFleetTests",
-            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource"], swiftSettings: strict),
+            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource", "MQTTTransport"],
+            swiftSettings: strict),
         .testTarget(
             name: "MartletTests", dependencies: ["martlet", "FleetModel", "FrameSource"], swiftSettings: strict),
         .testTarget(

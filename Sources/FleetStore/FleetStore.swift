@@ -21,9 +21,18 @@ public final class FleetStore: Sendable {
     public let database: DatabasePool
 
     /// Opens the database in a folder, makes both if they are missing and brings the schema up to date.
-    public init(folder: URL) throws {
+    public convenience init(folder: URL) throws {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        } catch {
+            throw Self.cannotOpen(folder.path, error)
+        }
+        try self.init(path: folder.appendingPathComponent(Self.fileName).path)
+    }
+
+    /// Opens the database at a path whose folder exists; a simulation's lies on a VFS of its own.
+    package init(path: String) throws {
+        do {
             var configuration = GRDB.Configuration()
             configuration.label = "martlet"
             configuration.maximumReaderCount = Limits.readers
@@ -31,16 +40,19 @@ public final class FleetStore: Sendable {
             configuration.prepareDatabase { database in
                 try database.execute(sql: "PRAGMA foreign_keys = ON")
             }
-            database = try DatabasePool(
-                path: folder.appendingPathComponent(Self.fileName).path, configuration: configuration)
+            database = try DatabasePool(path: path, configuration: configuration)
             // GRDB turns this down to NORMAL when it switches to WAL; a commit must survive a power cut.
             try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Schema.migrator.migrate(database)
         } catch {
-            throw StoreError(
-                .cannotOpen, "the database in \(folder.path) cannot be opened: \(error)",
-                hint: "check that the folder is writable, has free space and was made by this or an older version")
+            throw Self.cannotOpen(path, error)
         }
+    }
+
+    private static func cannotOpen(_ path: String, _ error: any Error) -> StoreError {
+        StoreError(
+            .cannotOpen, "the database at \(path) cannot be opened: \(error)",
+            hint: "check that the folder is writable, has free space and was made by this or an older version")
     }
 
     /// Closes all connections after the running transactions; use of the store after that throws.

@@ -90,8 +90,8 @@ struct LocalAPITests {
             try device.start()
             let host = try #require(device.host)
             servers = [
-                try LocalServer(host: host, address: .loopback(port: 0)),
-                try LocalServer(host: host, address: .unix(path: "\(device.folder.path())/api.sock")),
+                try LocalServer(host: host, loop: fleet.loop, address: .loopback(port: 0)),
+                try LocalServer(host: host, loop: fleet.loop, address: .unix(path: "\(device.folder.path())/api.sock")),
             ]
             let client = try LocalClient(servers[0].address)
             #expect(client.send("GET", "/v2/health/live").status == 200)

@@ -19,4 +19,15 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
     }
+
+    /// Evenly from `0..<bound`; 0 for a bound of 0.
+    mutating func below(_ bound: UInt64) -> UInt64 { bound == 0 ? 0 : next() % bound }
+
+    /// Evenly from a range.
+    mutating func pick(_ range: ClosedRange<Int64>) -> Int64 {
+        range.lowerBound + Int64(below(UInt64(range.upperBound - range.lowerBound + 1)))
+    }
+
+    /// True with this probability.
+    mutating func happens(_ probability: Double) -> Bool { Double(next() >> 11) * 0x1p-53 < probability }
 }

@@ -73,7 +73,7 @@ extension UpdateMachine {
         guard let candidate = state.candidate, let proof = state.proof else {
             return rollBack(.storeFailed, detail: "the proof of the candidate was lost", at: now)
         }
-        state.previous = state.champion
+        state.previous = bugs.contains(.forgetPrevious) ? nil : state.champion
         state.champion = candidate
         state.candidate = nil
         state.failure = nil

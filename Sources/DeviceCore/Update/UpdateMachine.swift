@@ -12,6 +12,7 @@ public struct UpdateMachine: Sendable {
     /// Share of the present phase that is done, 0...1.
     public internal(set) var progress: Float = 0
     public let limits: UpdateLimits
+    let bugs: PlantedBugs
     /// What the candidate showed since its probation began, or since the last start.
     var probation = ProbationRecord()
     /// The controller's last wish in this start of the agent: asked again after a failed store.
@@ -28,8 +29,13 @@ public struct UpdateMachine: Sendable {
 
     /// Continues from a stored state; the first event must be `started`.
     public init(state: SlotState = SlotState(), limits: UpdateLimits = UpdateLimits()) {
+        self.init(state: state, limits: limits, bugs: [])
+    }
+
+    package init(state: SlotState, limits: UpdateLimits, bugs: PlantedBugs) {
         self.state = state
         self.limits = limits
+        self.bugs = bugs
         durable = state
     }
 

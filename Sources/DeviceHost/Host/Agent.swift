@@ -23,7 +23,9 @@ public final class Agent: Sendable {
             log("\(notice)")
         }
         var servers: [LocalServer] = []
-        for address in configuration.listen { servers.append(try LocalServer(host: host, address: address)) }
+        for address in configuration.listen {
+            servers.append(try LocalServer(host: host, loop: loop, address: address))
+        }
         self.host = host
         self.servers = servers
     }

@@ -14,7 +14,7 @@ extension DeviceHost {
             host: configuration.brokerHost, port: configuration.brokerPort, clientID: configuration.device.text,
             tls: configuration.tls, will: will(session: session + 1), seed: random.next())
         do throws(MQTTError) {
-            let client = try loop.makeClient(mqtt) { [weak self] event in self?.receive(event) }
+            let client = try loop.makeLink(mqtt) { [weak self] event in self?.receive(event) }
             self.client = client
             client.subscribe(
                 [configuration.topics.down(configuration.device), configuration.topics.trust], qos: .atLeastOnce)
@@ -139,7 +139,7 @@ extension DeviceHost {
 
     /// Level, not edge: the newest generation is what counts, and the same one twice is harmless.
     private func pursueAndStore(_ wanted: Desired) {
-        guard wanted.generation >= desired?.generation ?? 0 else { return }
+        guard wanted.generation >= desired?.generation ?? 0 || platform.bugs.contains(.loseGeneration) else { return }
         if wanted != desired {
             desired = wanted
             try? store.put(wanted.encoded(), as: Documents.desired)
@@ -191,7 +191,9 @@ extension DeviceHost {
         for action in actions {
             do throws(DeviceError) {
                 switch action {
-                case .send(let key): send(key, try store.spooled(key))
+                case .send(let key):
+                    send(key, try store.spooled(key))
+                    if platform.bugs.contains(.deleteBeforeAck) { try store.delete(spooled: [key]) }
                 case .delete(let keys):
                     try store.delete(spooled: keys)
                     spooler.flushSoon(at: now(), after: configuration.limits.flushDelay)
@@ -206,7 +208,8 @@ extension DeviceHost {
         let topic: Topic = key.stream == .report ? .report(configuration.device) : .sample(configuration.device)
         for part in parts {
             client?.publish(
-                topic: configuration.topics.text(topic), payload: part, qos: .atLeastOnce, priority: .telemetry)
+                topic: configuration.topics.text(topic), payload: part, qos: .atLeastOnce, retain: false,
+                priority: .telemetry)
         }
     }
 }

@@ -11,7 +11,7 @@ public import MQTTTransport
 /// called from anywhere; everything else says that it belongs on the loop.
 public final class DeviceHost: @unchecked Sendable {
     public let configuration: DeviceConfiguration
-    public let loop: MQTTLoop
+    let platform: DevicePlatform
     /// Names this start of the host: random, 16 hexadecimal characters.
     public let boot: String
     let observer: @Sendable (DeviceNotice) -> Void
@@ -21,13 +21,13 @@ public final class DeviceHost: @unchecked Sendable {
 
     let store: DeviceStore
     let images: ImageFolder
-    var clock: SystemClock
+    var clock: HostClock
     var random: SeededRandom
     var spooler: Spooler
     var slots: [SlotName: SlotHost] = [:]
     var roles: TrustRoles?
     var desired: Desired?
-    var client: MQTTClient?
+    var client: (any DeviceLink)?
     var session: UInt64 = 0
     var isConnected = false
     var lastFailedAttempt: String?
@@ -39,32 +39,35 @@ public final class DeviceHost: @unchecked Sendable {
     ///
     /// - Parameter observer: told on the loop's thread what happens; must not block.
     /// - Throws: a store or identity that cannot be used.
-    public init(
+    public convenience init(
         configuration: DeviceConfiguration, loop: MQTTLoop,
         observer: @escaping @Sendable (DeviceNotice) -> Void = { _ in }
     ) throws(DeviceError) {
+        try self.init(configuration: configuration, platform: .system(loop: loop), observer: observer)
+    }
+
+    /// Opens the device's folder on any platform: a simulation brings its own.
+    package init(
+        configuration: DeviceConfiguration, platform: DevicePlatform,
+        observer: @escaping @Sendable (DeviceNotice) -> Void
+    ) throws(DeviceError) {
         self.configuration = configuration
-        self.loop = loop
+        self.platform = platform
         self.observer = observer
-        images = try ImageFolder(path: configuration.folder)
-        store = try DeviceStore(path: "\(configuration.folder)/device.db")
-        do throws(CryptoError) {
-            boot = Hexadecimal.text(try SecureRandom.bytes(8))
-            let fresh = try SecureRandom.bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
-            random = SeededRandom(seed: configuration.seed ?? fresh)
-        } catch {
-            throw DeviceError(.cryptoFailed, error.context)
-        }
-        trust = TrustCheck(
-            functions: TrustFunctions(
-                hash: { SHA256.hash($0) },
-                verify: { key, signature, message in
-                    (try? VerificationKey(raw: key))?.verify(signature: signature, message: message) ?? false
-                }))
-        clock = SystemClock(floor: Self.storedFloor(in: try store.document(Documents.clock)))
+        images = try ImageFolder(path: configuration.folder, files: platform.files)
+        store = try DeviceStore(
+            path: "\(configuration.folder)/device.db", syncs: !platform.bugs.contains(.skipSync))
+        boot = Hexadecimal.text(try platform.randomBytes(8))
+        let fresh = try platform.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+        random = SeededRandom(seed: configuration.seed ?? fresh)
+        trust = TrustCheck(functions: platform.trust, bugs: platform.bugs)
+        clock = HostClock(floor: Self.storedFloor(in: try store.document(Documents.clock)), source: platform.time)
         spooler = Spooler(
             store: store, boot: boot, limits: configuration.limits.spool, stored: try store.spooled())
     }
+
+    var loop: any DeviceLoop { platform.loop }
+    var files: any DeviceFiles { platform.files }
 
     /// Names of the stored documents.
     enum Documents {

@@ -9,9 +9,9 @@ extension SlotHost {
         guard let serving else {
             throw DeviceError(.notReady, "slot \(name) serves no release yet: \(machine.state.phase.rawValue)")
         }
-        let start = SystemClock.monotonicMicroseconds
+        let start = host.clock.microseconds
         let scores = try serving.infer(frame)
-        let latency = SystemClock.monotonicMicroseconds - start
+        let latency = host.clock.microseconds - start
         guard let judgement = Judgement(scores: scores) else {
             throw inferenceFailed(frame, serving, latency: latency)
         }

@@ -12,10 +12,10 @@ enum BlobDecoder {
     ///
     /// - Parameter limit: bytes after which the output is refused: a small blob may claim to be an endless image.
     static func decode(
-        _ codec: BlobCodec, from blob: String, to target: String, limit: Int
+        _ codec: BlobCodec, from blob: String, to target: String, limit: Int, in files: any DeviceFiles
     ) throws(DeviceError) -> Digest {
-        let source = try File(blob, .read)
-        let output = try File(target, .replace)
+        let source = try files.open(blob, .read)
+        let output = try files.open(target, .replace)
         var writer = HashingWriter(limit: limit)
         switch codec {
         case .raw: try copy(source, to: output, &writer)
@@ -27,7 +27,7 @@ enum BlobDecoder {
     }
 
     private static func copy(
-        _ source: borrowing File, to output: borrowing File, _ writer: inout HashingWriter
+        _ source: any OpenFile, to output: any OpenFile, _ writer: inout HashingWriter
     ) throws(DeviceError) {
         var buffer = [UInt8](repeating: 0, count: DeviceLimits.fileBuffer)
         var offset = 0
@@ -40,7 +40,7 @@ enum BlobDecoder {
     }
 
     private static func inflate(
-        _ source: borrowing File, to output: borrowing File, _ writer: inout HashingWriter
+        _ source: any OpenFile, to output: any OpenFile, _ writer: inout HashingWriter
     ) throws(DeviceError) {
         guard let stream = ZSTD_createDStream() else { throw DeviceError(.wrongContent, "no memory for zstd") }
         defer { ZSTD_freeDStream(stream) }
@@ -92,7 +92,7 @@ private struct HashingWriter: ~Copyable {
 
     init(limit: Int) { self.limit = limit }
 
-    mutating func write(_ bytes: ArraySlice<UInt8>, to file: borrowing File) throws(DeviceError) {
+    mutating func write(_ bytes: ArraySlice<UInt8>, to file: any OpenFile) throws(DeviceError) {
         guard offset + bytes.count <= limit else {
             throw DeviceError(.wrongContent, "the blob decodes to more than the \(limit) bytes of the image")
         }

@@ -6,15 +6,17 @@ struct ImageFolder {
     private let images: String
     private let partial: String
     let path: String
+    private let files: any DeviceFiles
 
-    init(path: String) throws(DeviceError) {
+    init(path: String, files: any DeviceFiles) throws(DeviceError) {
         self.path = path
+        self.files = files
         images = "\(path)/images"
         partial = "\(path)/partial"
-        for folder in [path, images, partial] { try FileSystem.makeFolder(folder) }
+        for folder in [path, images, partial] { try files.makeFolder(folder) }
         // What was being decoded when the power went is decoded again.
-        for name in FileSystem.names(in: images) where name.hasSuffix(".new") {
-            FileSystem.remove("\(images)/\(name)")
+        for name in files.names(in: images) where name.hasSuffix(".new") {
+            files.remove("\(images)/\(name)")
         }
     }
 
@@ -25,28 +27,28 @@ struct ImageFolder {
     /// Where a blob's chunks are gathered.
     func partialPath(of blob: Digest) -> String { "\(partial)/\(blob.hex)" }
 
-    func holds(_ image: Digest) -> Bool { FileSystem.exists(path(of: image)) }
+    func holds(_ image: Digest) -> Bool { files.exists(path(of: image)) }
 
     /// Digests of the images on disk, in order.
-    var held: [Digest] { FileSystem.names(in: images).compactMap { Digest(hex: $0) }.sorted() }
+    var held: [Digest] { files.names(in: images).compactMap { Digest(hex: $0) }.sorted() }
 
     /// Whether the file's bytes have its digest. Damaged files are removed.
     func isIntact(_ image: Digest) -> Bool {
         let path = path(of: image)
-        guard FileSystem.exists(path) else { return false }
-        let found: Digest? = try? File(path, .read).digest()
+        guard files.exists(path) else { return false }
+        let found: Digest? = try? files.open(path, .read).digest()
         if found == image { return true }
         // A file that cannot be read just now is not proved to be damaged.
-        if found != nil { FileSystem.remove(path) }
+        if found != nil { files.remove(path) }
         return false
     }
 
     /// Removes every image that is not needed, and every partial blob but these.
     func keep(images needed: Set<Digest>, partial blobs: Set<Digest>) {
-        for image in held where !needed.contains(image) { FileSystem.remove(path(of: image)) }
-        for name in FileSystem.names(in: partial) {
+        for image in held where !needed.contains(image) { files.remove(path(of: image)) }
+        for name in files.names(in: partial) {
             if let blob = Digest(hex: name), blobs.contains(blob) { continue }
-            FileSystem.remove("\(partial)/\(name)")
+            files.remove("\(partial)/\(name)")
         }
     }
 }

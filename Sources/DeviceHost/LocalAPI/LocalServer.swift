@@ -1,6 +1,6 @@
 public import FleetModel
 import Glibc
-import MQTTTransport
+public import MQTTTransport
 
 /// Where a device's local API listens.
 public enum LocalAddress: Hashable, Sendable, CustomStringConvertible {
@@ -38,26 +38,31 @@ public final class LocalServer: @unchecked Sendable {
     /// Where it listens; with the port that was chosen.
     public let address: LocalAddress
     let host: DeviceHost
+    let loop: MQTTLoop
     let limits: LocalAPILimits
     private let listener: Int32
     private var connections: [Int32: LocalConnection] = [:]
     private var isPaused = false
 
     /// Listens at once; requests are answered as soon as the loop runs.
-    public init(host: DeviceHost, address: LocalAddress, limits: LocalAPILimits = LocalAPILimits()) throws(DeviceError)
-    {
+    ///
+    /// - Parameter loop: the loop that the host runs on.
+    public init(
+        host: DeviceHost, loop: MQTTLoop, address: LocalAddress, limits: LocalAPILimits = LocalAPILimits()
+    ) throws(DeviceError) {
         self.host = host
+        self.loop = loop
         self.limits = limits
         (listener, self.address) = try LocalSocket.listen(address)
-        host.loop.watch(listener, for: .readable) { [weak self] _ in self?.accept() }
+        loop.watch(listener, for: .readable) { [weak self] _ in self?.accept() }
     }
 
     /// Stops listening and closes every connection.
     public func stop() {
-        host.loop.perform { [self] in
+        loop.perform { [self] in
             for connection in connections.values { connection.close() }
             connections.removeAll()
-            host.loop.unwatch(listener)
+            loop.unwatch(listener)
             Glibc.close(listener)
             if case .unix(let path) = address { unlink(path) }
         }
@@ -72,14 +77,14 @@ public final class LocalServer: @unchecked Sendable {
             connection.start()
         }
         isPaused = true
-        host.loop.unwatch(listener)
+        loop.unwatch(listener)
     }
 
     func closed(_ descriptor: Int32) {
         connections[descriptor] = nil
         guard isPaused else { return }
         isPaused = false
-        host.loop.watch(listener, for: .readable) { [weak self] _ in self?.accept() }
+        loop.watch(listener, for: .readable) { [weak self] _ in self?.accept() }
     }
 }
 
@@ -102,7 +107,7 @@ final class LocalConnection {
         reader = HTTPRequestReader(bodyLimit: server.limits.bodyBytes)
     }
 
-    private var loop: MQTTLoop { server.host.loop }
+    private var loop: MQTTLoop { server.loop }
 
     func start() {
         // The loop's closures are Sendable; they run on its thread, where this object lives.

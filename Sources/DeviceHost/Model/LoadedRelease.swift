@@ -8,6 +8,8 @@ final class LoadedRelease {
     let held: HeldRelease
     let part: ReleasePart
     private var model: Model
+    /// Keeps the image's bytes where the model reads them, if no file is mapped.
+    private let memory: ImageMemory?
     /// The normalised frame and the scores of the inference at hand.
     private let input: UnsafeMutableBufferPointer<Float>
     private let output: UnsafeMutableBufferPointer<Float>
@@ -15,13 +17,20 @@ final class LoadedRelease {
     private let factor: [Float]
     private let shift: [Float]
 
-    /// Maps the image and checks that it fits the manifest.
-    init(held: HeldRelease, part: ReleasePart, path: String) throws(DeviceError) {
+    /// Loads the image and checks that it fits the manifest.
+    init(held: HeldRelease, part: ReleasePart, image: ImageSource) throws(DeviceError) {
         self.held = held
         self.part = part
         let model: Model
         do throws(RuntimeError) {
-            model = try Model(mapping: path)
+            switch image {
+            case .file(let path):
+                model = try Model(mapping: path)
+                memory = nil
+            case .memory(let bytes):
+                model = try Model(bytes: bytes.bytes)
+                memory = bytes
+            }
         } catch {
             throw DeviceError(.wrongContent, "image \(part.image.digest.short): \(error)")
         }

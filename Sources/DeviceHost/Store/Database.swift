@@ -11,7 +11,9 @@ final class Database {
     private var isSpoiled = false
 
     /// Opens or makes the file, in WAL mode with every commit synced.
-    init(path: String) throws(DeviceError) {
+    ///
+    /// - Parameter syncs: false only in a simulation that proves that it would notice.
+    init(path: String, syncs: Bool = true) throws(DeviceError) {
         self.path = path
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
         let code = sqlite3_open_v2(path, &handle, flags, nil)
@@ -23,7 +25,9 @@ final class Database {
         }
         sqlite3_busy_timeout(handle, 5000)
         // A small cache: thousands of these may live in one process.
-        for pragma in ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256"] {
+        for pragma in [
+            "journal_mode = WAL", "synchronous = \(syncs ? "FULL" : "OFF")", "foreign_keys = ON", "cache_size = -256",
+        ] {
             try execute("PRAGMA \(pragma)")
         }
     }

@@ -27,8 +27,8 @@ final class DeviceStore {
         """
     ]
 
-    init(path: String) throws(DeviceError) {
-        database = try Database(path: path)
+    init(path: String, syncs: Bool = true) throws(DeviceError) {
+        database = try Database(path: path, syncs: syncs)
         let version = try database.read("PRAGMA user_version") { Int($0.integer(0)) }.first ?? 0
         guard version <= Self.schemaVersion else {
             throw DeviceError(.storeFailed, "\(path) was written by a newer agent (schema \(version)): update this one")

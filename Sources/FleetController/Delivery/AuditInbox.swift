@@ -37,12 +37,12 @@ final class AuditInbox: Sendable {
     }
 
     /// Waits until `expected` topics were seen, nothing has come for a while, or `patience` is at its end.
-    func wait(for expected: Int?, patience: Duration) async {
+    func wait(for expected: Int?, patience: Duration, silence: Duration = DeliveryLimits.auditSilence) async {
         let start = ContinuousClock.now
         while !Task.isCancelled, ContinuousClock.now - start < patience {
             let (count, last) = state.withLock { ($0.seen.count, $0.last) }
             if let expected, count >= expected { return }
-            if ContinuousClock.now - max(last, start) > DeliveryLimits.auditSilence { return }
+            if ContinuousClock.now - max(last, start) >= silence { return }
             try? await Task.sleep(for: .milliseconds(5))
         }
     }

@@ -24,7 +24,7 @@ extension DeliveryService {
     private func ask(_ filters: [String], expecting count: Int?) async -> [Topic: Digest] {
         inbox.open()
         link.subscribe(filters, qos: .atMostOnce)
-        await inbox.wait(for: count, patience: DeliveryLimits.auditPatience)
+        await inbox.wait(for: count, patience: DeliveryLimits.auditPatience, silence: auditSilence)
         link.unsubscribe(filters)
         return inbox.close()
     }

@@ -27,8 +27,14 @@ final class DeliveryService: Sendable {
     let inbox = AuditInbox()
     let held = Mutex(Held())
     let reseeds = Mutex(ReseedLimiter())
+    /// See `DeliveryLimits.auditSilence`; a simulated broker answers at once.
+    let auditSilence: Duration
 
-    init(context: ControllerContext, link: any BrokerLink, wakeup: Wakeup) {
+    init(
+        context: ControllerContext, link: any BrokerLink, wakeup: Wakeup,
+        auditSilence: Duration = DeliveryLimits.auditSilence
+    ) {
+        self.auditSilence = auditSilence
         self.context = context
         self.link = link
         self.wakeup = wakeup

@@ -12,15 +12,15 @@ struct EncodedImage: Sendable {
     var bytes: [UInt8]
 
     /// Encodes an image raw or with zstd, whichever is smaller.
-    init(image: [UInt8], digest: Digest) {
+    init(image: [UInt8], digest: Digest, chunkBytes: Int = WireLimits.chunkBytes) {
         let packed = Self.compress(image)
         let (codec, bytes) = packed.count < image.count ? (BlobCodec.zstd, packed) : (.raw, image)
         self.bytes = bytes
         map = BlobMap(
-            bytes: bytes.count, chunkBytes: WireLimits.chunkBytes, pageChunks: WireLimits.pageChunks, codec: codec,
+            bytes: bytes.count, chunkBytes: chunkBytes, pageChunks: WireLimits.pageChunks, codec: codec,
             image: digest, imageBytes: image.count, base: nil,
-            chunks: stride(from: 0, to: bytes.count, by: WireLimits.chunkBytes).map { start in
-                SHA256.hash(bytes[start..<min(start + WireLimits.chunkBytes, bytes.count)])
+            chunks: stride(from: 0, to: bytes.count, by: chunkBytes).map { start in
+                SHA256.hash(bytes[start..<min(start + chunkBytes, bytes.count)])
             })
     }
 

@@ -86,6 +86,8 @@ final class IngestService: Sendable {
     }
 
     private func commit(_ batch: [IngestMessage]) async throws {
+        let batch = Self.withoutOutdated(batch)
+        if context.bugs.contains(.ackBeforeCommit) { acknowledgeUnseen(batch) }
         let context = context
         let outcome = try await context.write { database, changes in
             var transaction = IngestTransaction(database: database, now: context.now(), context: context)
@@ -103,6 +105,32 @@ final class IngestService: Sendable {
             return transaction.outcome
         }
         await follow(outcome)
+    }
+
+    /// Reported documents are levels: of those of one device in a batch only the last says anything.
+    static func withoutOutdated(_ batch: [IngestMessage]) -> [IngestMessage] {
+        var seen: Set<DeviceID> = []
+        let kept = batch.reversed().filter { message in
+            guard case .reported(let device) = message.topic, message.refusal == nil else { return true }
+            return seen.insert(device).inserted
+        }
+        return kept.reversed()
+    }
+
+    /// A planted bug.
+    private func acknowledgeUnseen(_ batch: [IngestMessage]) {
+        for message in batch {
+            guard let device = message.topic.device, let read = try? DeviceMessage(message) else { continue }
+            let ack: Ack
+            switch read {
+            case .report(let report, _):
+                ack = Ack(boot: report.boot, streams: [StreamAck(stream: .report, highest: report.sequence, holes: [])])
+            case .sample(let sample, _):
+                ack = Ack(boot: sample.boot, streams: [StreamAck(stream: .sample, highest: sample.sequence, holes: [])])
+            case .presence, .reported, .need: continue
+            }
+            send(.ack(device), ack.encoded())
+        }
     }
 
     /// What follows a commit.

@@ -49,6 +49,8 @@ extension IngestTransaction {
     /// Stores a receipt if it is the device's own: signed by its registered key, about a release that exists, and
     /// naming the image and version that the release holds.
     private mutating func applyReceipt(_ message: [UInt8], _ slot: SlotName, of device: DeviceRecord) throws {
+        // Reported documents repeat their receipts: what is stored was verified.
+        guard try !isStored(message, slot, of: device) else { return }
         let receipt: Receipt
         do {
             let signed = try COSESign(decoding: message)
@@ -75,5 +77,10 @@ extension IngestTransaction {
             instructionSet: receipt.instructionSet, runtimeVersion: receipt.runtimeVersion, message: Data(message),
             receivedAt: now
         ).insert(database, onConflict: .ignore)
+    }
+    private func isStored(_ message: [UInt8], _ slot: SlotName, of device: DeviceRecord) throws -> Bool {
+        try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM receipt WHERE device = ? AND slot = ? AND message = ?)",
+            arguments: [device.id, slot, Data(message)]) ?? false
     }
 }

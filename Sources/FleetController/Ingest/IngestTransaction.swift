@@ -107,10 +107,19 @@ struct IngestTransaction {
         try ReportRecord(device: device.id, report: report, encoded: encoded, receivedAt: now)
             .insert(database, onConflict: .ignore)
         let isNew = database.changesCount > 0
+        if !isNew, context.bugs.contains(.countTwice) { try storeTwice(report, encoded, of: device) }
         try commit(device.id, report.boot, .report, report.sequence, isNew: isNew)
         guard isNew else { return }
         outcome.windows.insert(.init(device: device.id, slot: report.slot, release: report.release))
         changes.append(ChangeEvent(.report, device.id))
+    }
+
+    /// A planted bug: the same report under another key.
+    private func storeTwice(_ report: Report, _ encoded: [UInt8], of device: DeviceRecord) throws {
+        var copy = report
+        copy.sequence += 1_000_000
+        try ReportRecord(device: device.id, report: copy, encoded: encoded, receivedAt: now)
+            .insert(database, onConflict: .ignore)
     }
 
     /// Counts a message of a stream; the acknowledgement follows the transaction.

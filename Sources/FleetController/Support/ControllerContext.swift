@@ -12,6 +12,8 @@ struct ControllerContext: Sendable {
     let logger: Logger
     /// The wall clock; tests pass their own.
     let now: @Sendable () -> Instant
+    /// Bugs that a simulation plants. Empty anywhere else.
+    var bugs: PlantedBugs = []
 
     /// Reads in one snapshot.
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {

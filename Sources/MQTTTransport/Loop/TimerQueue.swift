@@ -1,6 +1,8 @@
 /// Names a timer of an `MQTTLoop`.
 public struct TimerID: Hashable, Sendable {
-    let rawValue: UInt64
+    package let rawValue: UInt64
+
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 /// A binary heap of deadlines. Cancelling forgets the entry; its place in the heap goes when its time comes, or when

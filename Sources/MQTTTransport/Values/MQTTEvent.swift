@@ -21,6 +21,13 @@ public struct MQTTMessage {
     public let retained: Bool
     public let qos: QoS
 
+    package init(topic: String, payload: UnsafeRawBufferPointer, retained: Bool, qos: QoS) {
+        self.topic = topic
+        self.payload = payload
+        self.retained = retained
+        self.qos = qos
+    }
+
     /// A copy of the payload.
     public var bytes: [UInt8] { [UInt8](payload) }
 }

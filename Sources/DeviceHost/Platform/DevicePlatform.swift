@@ -1,0 +1,51 @@
+package import DeviceCore
+import FleetCrypto
+package import FleetModel
+import MQTTTransport
+
+/// Everything below a device: its loop and network, clocks, disk, chance and cryptography. `martlet-agent` stands on
+/// the operating system; VirtualFleet puts a simulated one in its place, and the same device runs on it.
+package struct DevicePlatform: Sendable {
+    package var loop: any DeviceLoop
+    package var time: any TimeSource
+    package var files: any DeviceFiles
+    package var randomBytes: @Sendable (_ count: Int) throws(DeviceError) -> [UInt8]
+    package var trust: TrustFunctions
+    /// Bugs that a simulation plants to prove that its checkers see. Empty anywhere else.
+    package var bugs: PlantedBugs
+
+    package init(
+        loop: any DeviceLoop, time: any TimeSource, files: any DeviceFiles,
+        randomBytes: @escaping @Sendable (Int) throws(DeviceError) -> [UInt8], trust: TrustFunctions = .system,
+        bugs: PlantedBugs = []
+    ) {
+        self.loop = loop
+        self.time = time
+        self.files = files
+        self.randomBytes = randomBytes
+        self.trust = trust
+        self.bugs = bugs
+    }
+
+    /// The operating system's own.
+    static func system(loop: MQTTLoop) -> DevicePlatform {
+        DevicePlatform(
+            loop: loop, time: SystemTime(), files: SystemFiles(),
+            randomBytes: { count throws(DeviceError) in
+                do throws(CryptoError) { return try SecureRandom.bytes(count) } catch {
+                    throw DeviceError(.cryptoFailed, error.context)
+                }
+            })
+    }
+}
+
+extension TrustFunctions {
+    /// SHA-256 and Ed25519 of libcrypto.
+    package static var system: TrustFunctions {
+        TrustFunctions(
+            hash: { SHA256.hash($0) },
+            verify: { key, signature, message in
+                (try? VerificationKey(raw: key))?.verify(signature: signature, message: message) ?? false
+            })
+    }
+}

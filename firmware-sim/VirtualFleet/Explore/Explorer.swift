@@ -1,0 +1,141 @@
+import FleetModel
+import Glibc
+
+/// Runs worlds by the thousand, and finds the shortest way to whatever goes wrong.
+public struct Explorer: Sendable {
+    let fixture: Fixture
+    let bugs: PlantedBugs
+
+    /// Makes what all worlds begin with.
+    ///
+    /// - Parameter mutation: a bug that every world gets; nil for the product as it is.
+    public init(mutation: Mutation? = nil) async throws {
+        fixture = try await Fixture()
+        bugs = mutation?.bug ?? []
+    }
+
+    /// The same worlds with another bug, or with none.
+    public func with(_ mutation: Mutation?) -> Explorer { Explorer(fixture: fixture, bugs: mutation?.bug ?? []) }
+
+    private init(fixture: Fixture, bugs: PlantedBugs) {
+        self.fixture = fixture
+        self.bugs = bugs
+    }
+
+    // MARK: Many worlds
+
+    /// Runs the worlds of these seeds, several at a time.
+    ///
+    /// - Parameters:
+    ///   - workers: worlds at a time, 1...64.
+    ///   - stopsAtFirst: whether the first world with a violation ends it.
+    ///   - progress: told now and then how many worlds are done.
+    public func explore(
+        _ seeds: Range<UInt64>, workers: Int = 2, stopsAtFirst: Bool = false,
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async -> ExploreSummary {
+        var summary = ExploreSummary()
+        let start = Self.cpuSeconds
+        await withTaskGroup(of: WorldOutcome.self) { group in
+            var next = seeds.lowerBound
+            func add() {
+                guard next < seeds.upperBound, !(stopsAtFirst && !summary.failures.isEmpty) else { return }
+                let seed = next
+                next += 1
+                group.addTask { await self.world(seed: seed).run() }
+            }
+            for _ in 0..<max(1, min(workers, Self.workerLimit)) { add() }
+            for await outcome in group {
+                summary.add(outcome)
+                if summary.seeds % 1000 == 0 { progress(summary.seeds) }
+                add()
+            }
+        }
+        summary.failures.sort { $0.seed < $1.seed }
+        summary.cpuSeconds = Self.cpuSeconds - start
+        return summary
+    }
+
+    /// Worlds at a time, at most.
+    public static let workerLimit = 64
+
+    // MARK: One world
+
+    /// Runs one world and keeps its trace.
+    public func replay(_ seed: UInt64) async -> WorldOutcome {
+        await world(seed: seed, keepsTrace: true).run()
+    }
+
+    /// Leaves out one fault after another as long as the world still goes wrong, and gives the trace of what is left.
+    public func shorten(_ seed: UInt64) async -> (faults: [Fault], outcome: WorldOutcome) {
+        var plan = WorldPlan(seed: seed)
+        var isShorter = true
+        while isShorter {
+            isShorter = false
+            for index in plan.faults.indices.reversed() {
+                var shorter = plan
+                shorter.faults.remove(at: index)
+                if !(await world(seed: seed, plan: shorter).run()).violations.isEmpty {
+                    plan = shorter
+                    isShorter = true
+                }
+            }
+        }
+        return (plan.faults, await world(seed: seed, plan: plan, keepsTrace: true).run())
+    }
+
+    func world(seed: UInt64, plan: WorldPlan? = nil, keepsTrace: Bool = false) -> World {
+        World(
+            seed: seed, plan: plan ?? WorldPlan(seed: seed), fixture: fixture, bugs: bugs, keepsTrace: keepsTrace)
+    }
+
+    /// CPU time of this process so far.
+    static var cpuSeconds: Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        let times = [usage.ru_utime, usage.ru_stime]
+        return times.reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+    }
+}
+
+/// What became of many worlds.
+public struct ExploreSummary: Sendable {
+    /// Worlds that were run.
+    public var seeds = 0
+    /// Worlds in which something happened that must not, without their traces.
+    public var failures: [WorldOutcome] = []
+    public var reports = 0
+    public var samples = 0
+    public var commits = 0
+    /// Placements of power cuts, in a run over crash points.
+    public var crashPoints = 0
+    public var cpuSeconds = 0.0
+
+    public init() {}
+
+    mutating func add(_ outcome: WorldOutcome) {
+        seeds += 1
+        reports += outcome.reports
+        samples += outcome.samples
+        commits += outcome.commits
+        if !outcome.violations.isEmpty, failures.count < Self.failureLimit { failures.append(outcome) }
+        if !outcome.violations.isEmpty { violations += 1 }
+    }
+
+    /// Worlds with a violation.
+    public var violations = 0
+    /// Failed worlds that are kept.
+    static let failureLimit = 20
+
+    public var worldsPerCPUMinute: Double { cpuSeconds > 0 ? Double(seeds) * 60 / cpuSeconds : 0 }
+
+    /// One line of JSON, for scripts.
+    public var json: String {
+        let list = failures.map(\.seed).map(String.init).joined(separator: ",")
+        return """
+            {"seeds":\(seeds),"violations":\(violations),"worlds_per_cpu_minute":\(Int(worldsPerCPUMinute)),\
+            "crash_points":\(crashPoints),"reports":\(reports),"samples":\(samples),"commits":\(commits),\
+            "cpu_seconds":\(Int(cpuSeconds)),"failed_seeds":[\(list)]}
+            """
+    }
+}

@@ -1,0 +1,11 @@
+/// What the network does to messages.
+public struct Weather: Hashable, Sendable {
+    /// Milliseconds that a message takes, drawn evenly.
+    public var delay: ClosedRange<Int64> = 5...60
+    /// Share of QoS 0 messages that are lost on their way to a device, 0...1.
+    public var loss = 0.0
+    /// Share of messages that arrive twice, 0...1.
+    public var duplication = 0.0
+
+    public init() {}
+}

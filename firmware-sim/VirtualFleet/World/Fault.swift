@@ -1,0 +1,117 @@
+/// One thing that goes wrong in a world.
+public struct Fault: Hashable, Sendable {
+    /// Milliseconds from the world's beginning.
+    public var time: Int64
+    public var kind: Kind
+
+    /// What goes wrong. Devices are counted from 0; durations are milliseconds.
+    public enum Kind: Hashable, Sendable {
+        /// A device loses power, with whatever was not synced.
+        case power(device: Int, off: Int64)
+        /// A device loses power at its `operations`-th durable operation from then on.
+        case powerAtOperation(device: Int, operations: Int, off: Int64)
+        /// A device loses power at this durable operation, counted from its beginning, and once more at that one after
+        /// the boot.
+        case cuts(device: Int, first: Int, second: Int?)
+        /// A device's agent is killed and started again; its disk keeps everything.
+        case kill(device: Int, off: Int64)
+        /// A device is cut off from the broker.
+        case partition(device: Int, duration: Int64)
+        /// The controller's machine loses power.
+        case controllerPower(off: Int64)
+        case controllerPowerAtOperation(operations: Int, off: Int64)
+        case controllerPartition(duration: Int64)
+        /// The broker goes away and comes back, with what it last saved or with nothing.
+        case broker(off: Int64, persists: Bool)
+        /// The broker forgets this share of its retained messages, in percent.
+        case retainedLoss(percent: Int)
+        /// One retained chunk changes at the broker.
+        case badChunk(release: Int, chunk: Int)
+        /// A device's wall clock is set forward or back.
+        case clock(device: Int, by: Int64)
+        /// A device restarts without a battery-backed clock: in 1970.
+        case bootIn1970(device: Int)
+        /// A bit of the image that a device runs flips on its disk.
+        case rot(device: Int)
+        /// A device's disk has no room for a while.
+        case diskFull(device: Int, duration: Int64)
+        /// Messages are lost, doubled and late for a while.
+        case storm(duration: Int64)
+        /// Somebody at the broker offers a device what it must not run.
+        case attack(device: Int, attack: Int)
+        /// Somebody at the broker shows a device its oldest desired document again.
+        case replay(device: Int)
+        /// Somebody at the broker swaps a blob for another one of the same size.
+        case swap(release: Int)
+    }
+
+    public init(time: Int64, kind: Kind) {
+        self.time = time
+        self.kind = kind
+    }
+}
+
+/// What a world is to live through: drawn from a seed, written by people, or cut down to the shortest that still fails.
+public struct WorldPlan: Hashable, Sendable {
+    /// The names of the releases that are rolled out, in order, and when each begins.
+    var rollouts: [(name: String, time: Int64)]
+    /// Which devices take part in rollouts.
+    var selector = "*"
+    public var faults: [Fault]
+    /// After this nothing goes wrong any more, and everything heals.
+    public var heal: Int64
+
+    /// Milliseconds of faults in a world that a seed draws.
+    public static let faultyTime: Int64 = 240_000
+
+    /// Three rollouts and five faults or more.
+    public init(seed: UInt64) {
+        var chance = SeededGenerator(seed: seed, name: "plan")
+        let hasBroken = chance.happens(0.3)
+        let names = hasBroken ? ["sound-1", "broken", "sound-2"] : ["sound-1", "sound-2", "sound-3"]
+        rollouts = names.enumerated().map { index, name in
+            (name, Int64(index) * 70_000 + chance.pick(1000...15_000))
+        }
+        heal = Self.faultyTime
+        faults = (0..<chance.pick(5...9)).map { _ in
+            Fault(time: chance.pick(2000...Self.faultyTime - 20_000), kind: Fault.Kind(drawn: &chance))
+        }.sorted { $0.time < $1.time }
+    }
+
+    public static func == (a: Self, b: Self) -> Bool {
+        a.faults == b.faults && a.heal == b.heal && a.rollouts.elementsEqual(b.rollouts, by: ==)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(faults)
+        hasher.combine(heal)
+    }
+}
+
+extension Fault.Kind {
+    /// Draws one: power cuts most often, for they are what breaks devices.
+    init(drawn chance: inout SeededGenerator) {
+        let device = Int(chance.below(UInt64(Fixture.deviceCount)))
+        let pause = chance.pick(500...30_000)
+        switch chance.below(26) {
+        case 0...2: self = .power(device: device, off: pause)
+        case 3...7: self = .powerAtOperation(device: device, operations: Int(chance.pick(1...200)), off: pause)
+        case 8: self = .kill(device: device, off: pause)
+        case 9: self = .partition(device: device, duration: pause)
+        case 10: self = .controllerPower(off: pause)
+        case 11, 12: self = .controllerPowerAtOperation(operations: Int(chance.pick(1...400)), off: pause)
+        case 13: self = .controllerPartition(duration: pause)
+        case 14: self = .broker(off: pause, persists: chance.happens(0.5))
+        case 15: self = .retainedLoss(percent: Int(chance.pick(5...60)))
+        case 16: self = .badChunk(release: Int(chance.below(3)), chunk: Int(chance.below(UInt64(Fixture.chunks))))
+        case 17: self = .clock(device: device, by: chance.pick(-600_000...600_000))
+        case 18: self = .bootIn1970(device: device)
+        case 19: self = .rot(device: device)
+        case 20: self = .diskFull(device: device, duration: pause)
+        case 21: self = .storm(duration: pause)
+        case 22, 23: self = .attack(device: device, attack: Int(chance.below(UInt64(Attack.allCases.count))))
+        case 24: self = .replay(device: device)
+        default: self = .swap(release: Int(chance.below(3)))
+        }
+    }
+}

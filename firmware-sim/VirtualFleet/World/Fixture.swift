@@ -1,0 +1,200 @@
+import DeviceCore
+import DeviceHost
+import FleetController
+import FleetCrypto
+import FleetModel
+import FleetStore
+import FleetWire
+import Foundation
+import GRDB
+import Logging
+import Synchronization
+
+/// A release as the world's people made it.
+struct FixtureRelease: Sendable {
+    let name: ReleaseName
+    let digest: Digest
+    /// The signed message.
+    let message: [UInt8]
+    let manifest: ReleaseManifest
+    let image: [UInt8]
+    /// Its golden outputs are those of its image: it must install. The others must not.
+    let isSound: Bool
+
+    var counter: UInt64 { manifest.counter }
+}
+
+/// What every world of a process begins with, made once by the real services: keys, devices, releases that people
+/// signed, and the controller's database with all of it.
+final class Fixture: Sendable {
+    /// The world's first instant.
+    static let beginning = Instant(milliseconds: 1_800_000_000_000)
+    static let deviceCount = 20
+    /// At least what one image is cut into.
+    static let chunks = 34
+    static let input = FrameDescription(
+        kind: .timeseries, steps: 4, width: 4, channels: (0..<4).map { Channel(name: "a\($0)", unit: "g") })
+
+    let devices: [(id: DeviceID, key: SigningKey)]
+    let root: TrustedKey
+    let people: [SigningKey]
+    /// `sound-1…3` and `broken`, by name.
+    let releases: [String: FixtureRelease]
+    let attacks: [Attack: FixtureRelease]
+    /// The controller's database file.
+    let database: [UInt8]
+    /// Blobs never change, so all worlds read the same ones.
+    let blobs: BlobStore
+    let folder: URL
+    /// A device's database with its schema and nothing in it.
+    let deviceDatabase: [UInt8]? = nil
+    /// SHA-256 and Ed25519 that remember what they verified: twenty devices check the same few signatures.
+    let trust = TrustFunctions.remembering()
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    static func policy() -> DevicePolicy {
+        DevicePolicy(
+            reportInterval: .seconds(60),
+            sampling: SamplingPolicy(floor: 0.02, slope: 0.02, bytesPerDay: 1 << 22, burstBytes: 1 << 16))
+    }
+
+    /// Makes everything in a folder of its own; takes a second.
+    init() async throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-worlds-\(UUID().uuidString)")
+        var configuration = ControllerConfiguration(dataFolder: folder)
+        configuration.devicePolicy = Self.policy()
+        try FileManager.default.createDirectory(at: configuration.keyFolder, withIntermediateDirectories: true)
+        let rootKey = try Self.key("root")
+        try rootKey.write(pemFile: configuration.keyFolder.appendingPathComponent("root.pem").path)
+        root = TrustedKey(id: rootKey.keyID, publicKey: rootKey.publicKey, holder: "root")
+        people = [try Self.key("ops"), try Self.key("lead")]
+        for (name, key) in zip(["ops", "lead"], people) {
+            try key.write(pemFile: configuration.keyFolder.appendingPathComponent("\(name).pem").path)
+        }
+        let controller = try FleetController(
+            configuration: configuration, pki: FixturePKI(),
+            compile: { CompiledImage(bytes: $0, arenaBytes: TinyModel.arenaBytes, compiler: "virtual") },
+            logger: Logger(label: "fixture") { _ in SwiftLogNoOpLogHandler() }, now: { Self.beginning })
+        _ = try await controller.trust.initialise(holders: ["ops", "lead"], by: .local)
+        var devices: [(id: DeviceID, key: SigningKey)] = []
+        for number in 1...Self.deviceCount {
+            let id = DeviceID(unchecked: "d\(number < 10 ? "0" : "")\(number)")
+            _ = try await controller.devices.provision(
+                DeviceRequest(id: id, tags: ["side": number % 2 == 0 ? "R" : "L"]), by: .local)
+            devices.append((id, try Self.key(id.text)))
+        }
+        self.devices = devices
+        var releases: [String: FixtureRelease] = [:]
+        for (index, name) in ["sound-1", "sound-2", "sound-3", "broken"].enumerated() {
+            releases[name] = try await Self.release(
+                name, gain: Float(index + 1), isSound: name != "broken", people, controller)
+        }
+        self.releases = releases
+        attacks = try Attack.all(people: people, after: releases)
+        blobs = controller.blobs
+        try await controller.store.database.write { database in
+            try database.execute(sql: "UPDATE release SET stage = 'approved'")
+        }
+        try await controller.store.database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        try controller.store.close()
+        let file = folder.appendingPathComponent(FleetStore.fileName)
+        database = [UInt8](try Data(contentsOf: file))
+    }
+
+    /// The same key for a name in every process.
+    static func key(_ name: String) throws -> SigningKey {
+        try SigningKey(seed: SHA256.hash("\(name) of a virtual fleet".utf8).bytes)
+    }
+
+    private static func release(
+        _ name: String, gain: Float, isSound: Bool, _ people: [SigningKey], _ controller: FleetController
+    ) async throws -> FixtureRelease {
+        let image = try TinyModel.image(gain: gain)
+        let version = try await controller.models.push(
+            TinyModel.name, onnx: image, material: try TinyModel.part(image, isSound: isSound), by: .local
+        ).id
+        let request = ReleaseRequest(name: ReleaseName(unchecked: name), versions: [.main: version])
+        _ = try await controller.releases.create(request, by: .local)
+        for (index, key) in people.enumerated() {
+            let bytes = try await controller.releases.toBeSigned(
+                request.name ?? ReleaseName(unchecked: name), key: key.keyID)
+            _ = try await controller.releases.sign(
+                ReleaseName(unchecked: name), key: key.keyID, signature: try key.sign(bytes),
+                by: Identity(name: "person-\(index)", role: .approver))
+        }
+        // In use, so that the next release may name it as a place to return to.
+        let record = try await controller.store.database.write { database in
+            try database.execute(sql: "UPDATE release SET stage = 'released' WHERE name = ?", arguments: [name])
+            return try ReleaseRecord.fetchOne(database, key: ReleaseName(unchecked: name))
+        }
+        guard let record, let digest = record.digest, let signed = record.signed else {
+            throw WorldError.fixture("release \(name) was not approved")
+        }
+        try await SteppedController.prepare(
+            SHA256.hash(image), chunks: chunks, blobs: controller.blobs, store: controller.store, at: beginning)
+        return FixtureRelease(
+            name: record.name, digest: digest, message: [UInt8](signed),
+            manifest: try ReleaseManifest(decoding: [UInt8](record.manifest)), image: image, isSound: isSound)
+    }
+
+    /// The release with this digest that a device may run, if it is one.
+    func sound(_ digest: Digest) -> FixtureRelease? {
+        releases.values.first { $0.digest == digest && $0.isSound }
+    }
+}
+
+/// Why a world could not be made.
+enum WorldError: Error, CustomStringConvertible {
+    case fixture(String)
+    case controller(String)
+
+    var description: String {
+        switch self {
+        case .fixture(let what): "the worlds' fixture could not be made: \(what)"
+        case .controller(let what): "the simulated controller failed: \(what)"
+        }
+    }
+}
+
+/// Keys without certificates, the same in every process.
+private struct FixturePKI: DevicePKI {
+    func issue(_ device: DeviceID) throws -> IssuedIdentity {
+        IssuedIdentity(
+            files: [:], signingKey: try Fixture.key(device.text).publicKey, certificateSerial: "serial-\(device)")
+    }
+
+    func revoke(_ device: DeviceID, serial: String?) throws {}
+}
+
+extension TrustFunctions {
+    /// The system's functions with a memory for verdicts, which depend on nothing but their arguments.
+    static func remembering() -> TrustFunctions {
+        let system = TrustFunctions.system
+        let verdicts = VerdictMemory()
+        return TrustFunctions(
+            hash: system.hash,
+            verify: { key, signature, message in
+                verdicts.verdict(on: signature + key + SHA256.hash(message).bytes) {
+                    system.verify(key, signature, message)
+                }
+            })
+    }
+}
+
+/// Verdicts by what was judged.
+private final class VerdictMemory: Sendable {
+    private let known = Mutex<[[UInt8]: Bool]>([:])
+    /// Verdicts kept; past it everything is judged anew.
+    private static let limit = 10_000
+
+    func verdict(on key: [UInt8], _ judge: () -> Bool) -> Bool {
+        if let verdict = known.withLock({ $0[key] }) { return verdict }
+        let verdict = judge()
+        known.withLock { known in
+            if known.count >= Self.limit { known.removeAll() }
+            known[key] = verdict
+        }
+        return verdict
+    }
+}

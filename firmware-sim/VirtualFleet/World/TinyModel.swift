@@ -1,0 +1,60 @@
+import EdgeRuntime
+import FleetCrypto
+import FleetModel
+import ModelImage
+
+/// A classifier small enough for thousands of worlds and real enough for the real runtime: gemm 16 → 2, softmax.
+enum TinyModel {
+    static let name = ModelName(unchecked: "tiny")
+    static let classes = ["up", "down"]
+    static let arenaBytes = 192
+
+    /// An image whose weights follow from `gain`.
+    static func image(gain: Float) throws -> [UInt8] {
+        var image = ImageDescription()
+        var generator = SeededGenerator(seed: UInt64(gain.bitPattern))
+        let values = (0..<32).map { _ in (Float(generator.below(2000)) / 1000 - 1) * gain }
+        let x = image.add(.input("x", shape: [1, 16], at: 0))
+        let weights = image.add(.panels("w", values, rows: 16, columns: 2))
+        let logits = image.add(.intermediate("logits", shape: [1, 2], at: 64))
+        let y = image.add(.output("y", shape: [1, 2], at: 128))
+        image.operations = [
+            .init(.gemm, inputs: [x, weights], output: logits, name: "dense"),
+            .init(.softmax(axis: 1, logarithmic: false), inputs: [logits], output: y, name: "softmax"),
+        ]
+        image.inputs = [x]
+        image.outputs = [y]
+        image.arenaBytes = arenaBytes
+        return try image.encoded()
+    }
+
+    /// What the runtime makes of a frame.
+    static func scores(_ image: [UInt8], _ frames: [[Float]]) throws -> [[Float]] {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: image.count, alignment: 64)
+        defer { memory.deallocate() }
+        memory.copyBytes(from: image)
+        var model = try Model(bytes: UnsafeRawBufferPointer(memory))
+        return try frames.map { try model.predict($0) }
+    }
+
+    /// All that a release says of an image. One that is not sound promises other outputs than it gives.
+    static func part(
+        _ image: [UInt8], isSound: Bool = true, version: VersionID = VersionID(model: name, number: 1)
+    ) throws -> ReleasePart {
+        let golden: [[Float]] = [(0..<16).map { Float($0) / 16 }, (0..<16).map { 1 - Float($0) / 8 }]
+        let outputs = try scores(image, golden)
+        let feature = FeatureBaseline(
+            channel: 0, statistic: .reading, edges: [-2, 0, 1, 2], counts: [10, 10, 10], driftThreshold: 1)
+        return ReleasePart(
+            slot: .main, version: version,
+            image: ImageReference(digest: SHA256.hash(image), bytes: image.count, arenaBytes: arenaBytes),
+            input: Fixture.input, classes: classes,
+            normalisation: Normalisation(offset: [0, 0, 0, 0], scale: [1, 1, 1, 1]),
+            thresholds: Thresholds(derivedFrom: version, promisedAccuracy: 0.9, minimumConfidence: 0.6),
+            baseline: Baseline(
+                features: [feature], predictions: PredictionBaseline(counts: [50, 50], driftThreshold: 1)),
+            golden: GoldenProof(
+                inputs: golden, outputs: isSound ? outputs : outputs.map { $0.map { 1 - $0 } }, tolerance: 1e-4,
+                latencyLimit: 100_000))
+    }
+}
