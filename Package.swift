@@ -228,7 +228,7 @@ if !deviceOnly {
         .target(
             name: "VirtualFleet",
             dependencies: [
-                "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "MQTTTransport", "Sketches",
+                "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "MQTTTransport",
                 "FrameSource", "EdgeRuntime", "ModelImage", "RolloutCore", "FleetStore", "FleetController", grdb,
                 logging,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
