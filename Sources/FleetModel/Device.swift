@@ -37,7 +37,7 @@ public enum InstallPhase: String, Hashable, Sendable, CaseIterable {
 
 /// Why an installation failed or was rolled back: stable codes; people read `detail` beside it.
 public enum InstallFailure: String, Hashable, Sendable, CaseIterable {
-    case badSignature, tooFewSignatures, expired, oldCounter, wrongHardware, oldRuntime, outOfScope
+    case badSignature, tooFewSignatures, expired, oldCounter, wrongHardware, oldRuntime, outOfScope, outsideDelegation
     case malformedManifest, malformedImage, wrongDigest, arenaTooLarge, noSpace, fetchTimedOut
     case proofFailed, proofTooSlow, probationErrors, probationLatency, storeFailed, superseded
 }

@@ -73,8 +73,12 @@ public enum WireLimits {
     public static let signatures = 16
     /// Bytes of an Ed25519 signature (RFC 8032).
     public static let signatureBytes = 64
-    /// Release keys in a role document.
+    /// Keys of one kind in a role document.
     public static let keys = 64
+    /// Root rotations in a role document: one a year for as long as a device lives.
+    public static let rotations = 32
+    /// A signed root rotation.
+    public static let rotationBytes = 1 << 10
     /// UTF-8 bytes of a topic.
     public static let topicBytes = 256
     /// The highest page and chunk index in a topic.

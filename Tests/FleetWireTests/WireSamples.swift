@@ -39,6 +39,7 @@ enum WireSamples {
         WireSample("receipt", receipt), WireSample("map", map), WireSample("map", delta), WireSample("need", need),
         WireSample("report", report), WireSample("sample", sample), WireSample("ack", ack),
         WireSample("signedTime", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
+        WireSample("rotation", rotation),
         WireSample("release", manifest), WireSample("release", imageManifest),
     ]
 
@@ -121,7 +122,18 @@ enum WireSamples {
             TrustedKey(
                 id: KeyID(unchecked: "ffeeddccbbaa99887766554433221100"), publicKey: [UInt8](repeating: 9, count: 32),
                 holder: "lead"),
-        ], threshold: 2)
+        ], threshold: 2, rotations: [[1, 2, 3]], timeKeys: [rotation.key],
+        delegations: [
+            Delegation(
+                key: rotation.key, models: [version.model], group: "side=L", canaryShare: 0.25,
+                expires: Instant(milliseconds: 1_800_000_000_000))
+        ])
+
+    static let rotation = RootRotation(
+        number: 2,
+        key: TrustedKey(
+            id: KeyID(unchecked: "0102030405060708090a0b0c0d0e0f10"), publicKey: [UInt8](repeating: 5, count: 32),
+            holder: "root"))
 
     static let manifest = ReleaseManifest(
         name: ReleaseName(unchecked: "shoulder-2"), counter: 7, created: Instant(milliseconds: 1_790_000_000_000),

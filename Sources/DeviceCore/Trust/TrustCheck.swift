@@ -60,41 +60,13 @@ public struct DeviceFitness: Sendable {
 public struct TrustCheck: Sendable {
     public let functions: TrustFunctions
 
-    private let bugs: PlantedBugs
+    let bugs: PlantedBugs
 
     public init(functions: TrustFunctions) { self.init(functions: functions, bugs: []) }
 
     package init(functions: TrustFunctions, bugs: PlantedBugs) {
         self.functions = functions
         self.bugs = bugs
-    }
-
-    // MARK: Roles
-
-    /// Reads a role document that must be signed by the pinned root.
-    ///
-    /// - Parameters:
-    ///   - root: the pinned root key.
-    ///   - held: the document that the device holds; an older one is refused (rollback attack), the same is accepted.
-    public func roles(
-        _ message: [UInt8], root: TrustedKey, held: TrustRoles?, at now: Instant
-    ) throws(Refusal) -> TrustRoles {
-        let signed = try Self.read("role document") { () throws(WireError) in try COSESign(decoding: message) }
-        do {
-            try signed.verify(threshold: 1, keys: [root], context: .roles, using: functions.verify)
-        } catch {
-            throw Refusal(.badSignature, "the role document is not signed by the pinned root")
-        }
-        let roles = try Self.read("role document") { () throws(WireError) in try TrustRoles(decoding: signed.payload) }
-        if let held, roles.number < held.number {
-            throw Refusal(.oldCounter, "role document \(roles.number), held is \(held.number)")
-        }
-        guard now < roles.expires else { throw Refusal(.expired, "role document \(roles.number) has expired") }
-        guard roles.threshold >= 1, roles.threshold <= roles.releaseKeys.count else {
-            throw Refusal(
-                .malformedManifest, "threshold \(roles.threshold) of \(roles.releaseKeys.count) release keys")
-        }
-        return roles
     }
 
     // MARK: Releases
@@ -112,7 +84,7 @@ public struct TrustCheck: Sendable {
             throw Refusal(.wrongDigest, "the manifest is not the one that was asked for")
         }
         guard now < roles.expires else { throw Refusal(.expired, "role document \(roles.number) has expired") }
-        let manifest = try signed(message, roles: roles)
+        let (manifest, delegation) = try signed(message, roles: roles, at: now)
         if let fault = ManifestCheck.fault(in: manifest) { throw Refusal(.malformedManifest, fault) }
         guard let part = manifest.part(for: slot) else {
             throw Refusal(.malformedManifest, "the release has no part for slot \(slot)")
@@ -122,23 +94,9 @@ public struct TrustCheck: Sendable {
             guard now < manifest.expires else { throw Refusal(.expired, "\(manifest.name) has expired") }
             try checkCounter(of: manifest, part, digest: digest, state: state)
         }
+        if let delegation { try check(delegation, allows: manifest, on: fitness) }
         try Self.checkFitness(of: manifest, part, fitness)
         return manifest
-    }
-
-    private func signed(_ message: [UInt8], roles: TrustRoles) throws(Refusal) -> ReleaseManifest {
-        let signed = try Self.read("manifest") { () throws(WireError) in try COSESign(decoding: message) }
-        do {
-            try signed.verify(
-                threshold: bugs.contains(.oneSignature) ? 1 : roles.threshold, keys: roles.releaseKeys,
-                context: .release, using: functions.verify)
-        } catch {
-            let known = signed.signatures.contains { signature in
-                roles.releaseKeys.contains { $0.id == signature.keyID }
-            }
-            throw Refusal(known ? .tooFewSignatures : .badSignature, "signatures: \(error)")
-        }
-        return try Self.read("manifest") { () throws(WireError) in try ReleaseManifest(decoding: signed.payload) }
     }
 
     /// The champion itself, or a release that the champion's manifest lets the device return to and that it once
@@ -192,7 +150,7 @@ public struct TrustCheck: Sendable {
         }
     }
 
-    private static func read<Value>(
+    static func read<Value>(
         _ what: String, _ body: () throws(WireError) -> Value
     ) throws(Refusal) -> Value {
         do { return try body() } catch { throw Refusal(.malformedManifest, "\(what): \(error)") }

@@ -116,6 +116,7 @@ extension DeviceHost {
         case .desired(configuration.device): receive(message, as: Desired.self, pursueAndStore)
         case .ack(configuration.device): receive(message, as: Ack.self, settle)
         case .roles: adoptRoles(message.bytes)
+        case .time: adoptTime(message.bytes)
         case .release(let digest): for slot in orderedSlots { slot.manifestArrived(digest, message.bytes) }
         case .blobMap(let blob): for slot in orderedSlots { slot.pull?.mapArrived(blob, message.payload) }
         case .chunk(let blob, let page, let index):
@@ -157,26 +158,6 @@ extension DeviceHost {
             slot.adopt(wanted.policy)
             let entry = wanted.slots.first { $0.slot == slot.name }
             slot.feed(.desired(entry.map(InstallTarget.init)))
-        }
-    }
-
-    // MARK: Trust
-
-    func adoptStoredRoles(_ message: [UInt8]) {
-        roles = try? trust.roles(message, root: configuration.rootKey, held: nil, at: now())
-    }
-
-    private func adoptRoles(_ message: [UInt8]) {
-        guard !message.isEmpty else { return }
-        do throws(Refusal) {
-            let offered = try trust.roles(message, root: configuration.rootKey, held: roles, at: now())
-            guard offered != roles else { return }
-            roles = offered
-            try? store.put(message, as: Documents.roles)
-            flush()
-            for slot in orderedSlots { slot.rolesChanged() }
-        } catch {
-            observer(.problem("trust/roles: \(error)"))
         }
     }
 

@@ -26,6 +26,8 @@ public final class DeviceHost: @unchecked Sendable {
     var spooler: Spooler
     var slots: [SlotName: SlotHost] = [:]
     var roles: TrustRoles?
+    /// The pinned root key: the one that the device was given, or that signed rotations have led to since.
+    var root: TrustedKey
     var desired: Desired?
     var client: (any DeviceLink)?
     var session: UInt64 = 0
@@ -54,6 +56,7 @@ public final class DeviceHost: @unchecked Sendable {
         self.configuration = configuration
         self.platform = platform
         self.observer = observer
+        root = configuration.rootKey
         images = try ImageFolder(path: configuration.folder, files: platform.files)
         store = try DeviceStore(
             path: "\(configuration.folder)/device.db", syncs: !platform.bugs.contains(.skipSync))
@@ -72,6 +75,7 @@ public final class DeviceHost: @unchecked Sendable {
     /// Names of the stored documents.
     enum Documents {
         static let roles = "roles"
+        static let root = "root"
         static let desired = "desired"
         static let clock = "clock"
         static func bucket(_ slot: SlotName) -> String { "bucket/\(slot)" }
@@ -115,7 +119,7 @@ public final class DeviceHost: @unchecked Sendable {
     /// Takes up the state that the last start left.
     private func restore() {
         do throws(DeviceError) {
-            if let message = try store.document(Documents.roles) { adoptStoredRoles(message) }
+            try adoptStoredTrust()
             for (name, state) in try store.slots() { makeSlot(name, state: state) }
             if let stored = try store.document(Documents.desired), let desired = try? Desired(decoding: stored) {
                 self.desired = desired

@@ -24,9 +24,11 @@ public struct COSESign: Hashable, Sendable {
         case release = "martlet/v1/release"
         /// A role document, by the root.
         case roles = "martlet/v1/roles"
+        /// The next root key, by the root before it and by itself.
+        case root = "martlet/v1/root"
         /// A receipt, by the device.
         case receipt = "martlet/v1/receipt"
-        /// The time, by a key of the controller.
+        /// The time, by a key that the role document lists for it.
         case time = "martlet/v1/time"
     }
 

@@ -1,0 +1,43 @@
+import DeviceCore
+import FleetModel
+import FleetWire
+
+/// Who may sign, and what time it is: documents that count only under signatures that lead back to the pinned root.
+extension DeviceHost {
+    /// Takes up what earlier starts accepted.
+    func adoptStoredTrust() throws(DeviceError) {
+        if let stored = try store.document(Documents.root), let key = try? TrustedKey(decoding: stored) { root = key }
+        guard let message = try store.document(Documents.roles) else { return }
+        roles = (try? trust.roles(message, root: root, held: nil, at: now()))?.roles
+    }
+
+    func adoptRoles(_ message: [UInt8]) {
+        guard !message.isEmpty else { return }
+        do throws(Refusal) {
+            let offered = try trust.roles(message, root: root, held: roles, at: now())
+            guard offered.roles != roles || offered.root != root else { return }
+            try keep(offered, message)
+            for slot in orderedSlots { slot.rolesChanged() }
+        } catch {
+            observer(.problem("trust/roles: \(error)"))
+        }
+    }
+
+    /// Root and roles become durable together, before either is used.
+    private func keep(_ accepted: AcceptedRoles, _ message: [UInt8]) throws(Refusal) {
+        do throws(DeviceError) {
+            try store.put(message, as: Documents.roles)
+            try store.put(accepted.root.encoded(), as: Documents.root)
+        } catch { throw Refusal(.storeFailed, "\(error)") }
+        guard flush() else { throw Refusal(.storeFailed, "role document \(accepted.roles.number) was not stored") }
+        roles = accepted.roles
+        root = accepted.root
+    }
+
+    func adoptTime(_ message: [UInt8]) {
+        guard !message.isEmpty, let roles else { return }
+        do throws(Refusal) { learn(try trust.time(message, roles: roles)) } catch {
+            observer(.problem("trust/time: \(error)"))
+        }
+    }
+}
