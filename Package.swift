@@ -273,9 +273,11 @@ if !deviceOnly {
             swiftSettings: strict),
         .testTarget(
             name: "VirtualFleetTests",
-            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource"], swiftSettings: strict),
+            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource", "Sketches"], swiftSettings: strict
+        ),
         .testTarget(
-            name: "MartletTests", dependencies: ["martlet", "FleetModel", "FrameSource"], swiftSettings: strict),
+            name: "MartletTests",
+            dependencies: ["martlet", "FleetModel", "FrameSource", grdb], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

@@ -3,6 +3,7 @@ import FleetCrypto
 import FleetModel
 import FleetWire
 public import MQTTTransport
+import Sketches
 
 /// A device: the shell around `DeviceCore`, the same in `martlet-agent` and `martlet-fleet`. It owns one folder and one
 /// MQTT client, and any number of hosts share one loop.
@@ -22,7 +23,7 @@ public final class DeviceHost: @unchecked Sendable {
     let store: DeviceStore
     let images: ImageFolder
     var clock: SystemClock
-    var random: SeededRandom
+    var random: SeededGenerator
     var spooler: Spooler
     var slots: [SlotName: SlotHost] = [:]
     var roles: TrustRoles?
@@ -51,7 +52,7 @@ public final class DeviceHost: @unchecked Sendable {
         do throws(CryptoError) {
             boot = Hexadecimal.text(try SecureRandom.bytes(8))
             let fresh = try SecureRandom.bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
-            random = SeededRandom(seed: configuration.seed ?? fresh)
+            random = SeededGenerator(seed: configuration.seed ?? fresh)
         } catch {
             throw DeviceError(.cryptoFailed, error.context)
         }
