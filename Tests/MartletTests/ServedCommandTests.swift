@@ -64,19 +64,20 @@ struct ServedCommandTests {
     /// a device was told is committed, and holds and counts it once.
     private func kills(_ desk: Desk) async throws {
         for _ in 0..<6 {
-            Thread.sleep(forTimeInterval: Double.random(in: 0.2...1.6))
+            try await Task.sleep(for: .seconds(Double.random(in: 0.2...1.6)))
             desk.killServer()
             try await desk.serve()
         }
-        Thread.sleep(forTimeInterval: 3)
+        try await Task.sleep(for: .seconds(3))
         try desk.stopFleet()
-        Thread.sleep(forTimeInterval: 1)
+        try await Task.sleep(for: .seconds(1))
         let told = try AcknowledgementLog(file: desk.path("martlet-fleet.out"))
         #expect(told.count(of: "report") > 10)
         #expect(told.count(of: "sample") > 100)
         var configuration = Configuration()
         configuration.readonly = true
         let database = try DatabaseQueue(path: desk.path("data/martlet.db"), configuration: configuration)
+        let logs = ["cell1", "cell2"].map { (device: $0, path: desk.path("predictions/\($0).csv")) }
         try await database.read { database in
             for (stream, sequences) in told.streams {
                 let held = try Int64.fetchAll(
@@ -91,10 +92,10 @@ struct ServedCommandTests {
                 #expect(counted == held.count, "\(stream) was counted otherwise than stored")
             }
             // Counted by the devices themselves: what reports sum up was really inferred.
-            for device in ["cell1", "cell2"] {
+            for (device, path) in logs {
                 let reported = try Int.fetchOne(
                     database, sql: "SELECT sum(inferences) FROM report WHERE device = ?", arguments: [device])
-                let log = try String(contentsOfFile: desk.path("predictions/\(device).csv"), encoding: .utf8)
+                let log = try String(contentsOfFile: path, encoding: .utf8)
                 let inferred = log.split(separator: "\n").count
                 #expect(inferred > 100 && (reported ?? 0) <= inferred)
                 #expect(Double(reported ?? 0) > 0.8 * Double(inferred), "\(reported ?? 0) of \(inferred) reported")
