@@ -228,7 +228,7 @@ if !deviceOnly {
         .target(
             name: "VirtualFleet",
             dependencies: [
-                "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "MQTTTransport",
+                "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "MQTTTransport", "Sketches",
                 "FrameSource", "EdgeRuntime", "ModelImage", "RolloutCore", "FleetStore", "FleetController", grdb,
                 logging,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -277,10 +277,11 @@ if !deviceOnly {
             swiftSettings: strict),
         .testTarget(
             name: "VirtualFleetTests",
-            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource", "MQTTTransport"],
+            dependencies: ["VirtualFleet", "DeviceHost", "FleetModel", "FrameSource", "MQTTTransport", "Sketches"],
             swiftSettings: strict),
         .testTarget(
-            name: "MartletTests", dependencies: ["martlet", "FleetModel", "FrameSource"], swiftSettings: strict),
+            name: "MartletTests",
+            dependencies: ["martlet", "FleetModel", "FrameSource", grdb], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

@@ -25,7 +25,14 @@ public struct ControllerConfiguration: Sendable {
     public var tickInterval = Interval.seconds(1)
     /// Trainers by name: the command that is run with the job folder as its last argument (see docs/trainer.md).
     public var trainers: [String: [String]] = [:]
+    /// Names of environment variables that trainers get beside PATH, HOME, TMPDIR and LANG. Default none.
+    public var trainerEnvironment: [String] = []
+    /// How long a trainer may take before it is stopped. Default six hours.
+    public var trainingLimit = Interval.minutes(6 * 60)
+    /// How long a trainer that was told to stop (SIGTERM) may take before it is killed (SIGKILL). Default 10 seconds.
+    public var trainerGrace = Interval.seconds(10)
     public var webhooks = WebhookLimits()
+    public var retention = RetentionLimits()
 
     public init(dataFolder: URL, broker: BrokerMode = .embedded(port: nil)) {
         self.dataFolder = dataFolder
@@ -73,6 +80,18 @@ public struct BrokerEndpoint: Hashable, Sendable {
         self.clientID = clientID
         self.tls = tls
     }
+}
+
+/// How long what devices sent is kept; nil keeps it for ever.
+public struct RetentionLimits: Hashable, Sendable {
+    /// Reports. Default 90 days.
+    public var reports: Interval? = .days(90)
+    /// Samples that nobody annotated and no dataset version holds; the others stay. Default 180 days.
+    public var samples: Interval? = .days(180)
+    /// Receipts but each device's newest in a slot and those that an open rollout counts. Default 730 days.
+    public var receipts: Interval? = .days(730)
+
+    public init() {}
 }
 
 /// Bounds on webhook deliveries.

@@ -29,6 +29,7 @@ public struct Interval: Hashable, Comparable, Sendable {
     public init(milliseconds: Int64) { self.milliseconds = milliseconds }
     public static func seconds(_ count: Int64) -> Interval { Interval(milliseconds: count * 1000) }
     public static func minutes(_ count: Int64) -> Interval { .seconds(count * 60) }
+    public static func days(_ count: Int64) -> Interval { .minutes(count * 24 * 60) }
 
     public static func < (a: Interval, b: Interval) -> Bool { a.milliseconds < b.milliseconds }
 }

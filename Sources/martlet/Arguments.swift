@@ -25,8 +25,13 @@ enum Arguments {
         return VersionID(model: model, number: number)
     }
 
-    /// A value as JSON if it reads as a number or a flag, a text otherwise.
+    /// A value as JSON if it reads as a number, a flag, a list or an object, a text otherwise.
     static func json(_ text: String) -> JSONValue {
+        if text.first == "[" || text.first == "{",
+            let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        {
+            return value
+        }
         if let number = Double(text) { return .number(number) }
         if text == "true" || text == "false" { return .bool(text == "true") }
         return .string(text)

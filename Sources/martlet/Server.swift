@@ -1,5 +1,6 @@
 import FleetConsole
 import FleetController
+import FleetCrypto
 import FleetModel
 import Foundation
 import Logging
@@ -50,19 +51,10 @@ struct Server {
             }
         }
         let tokenFile = controller.configuration.dataFolder.appendingPathComponent("admin.token")
-        if let token = try await controller.tokens.makeFirstAdmin() {
-            try write(token.text, to: tokenFile)
-            print("administrator's token: \(tokenFile.path)")
+        let made = try await controller.tokens.makeFirstAdmin { text in
+            try PrivateFile.write("\(text)\n".utf8, to: tokenFile.path)
         }
-    }
-
-    /// A secret, for the owner alone.
-    private func write(_ secret: String, to file: URL) throws {
-        let isWritten = FileManager.default.createFile(
-            atPath: file.path, contents: Data("\(secret)\n".utf8), attributes: [.posixPermissions: 0o600])
-        guard isWritten else {
-            throw ControllerError(.unavailable, "\(file.path) cannot be written", hint: "check the folder's owner")
-        }
+        if made != nil { print("administrator's token: \(tokenFile.path)") }
     }
 
     // MARK: Settings
@@ -84,6 +76,11 @@ struct Server {
         configuration.devicePolicy.reportInterval = .seconds(Int64(settings.integer(.reportSeconds)))
         configuration.groupTags = settings.list(.groupBy)
         configuration.trainers[TrainingService.builtIn] = builtInTrainer
+        configuration.trainerEnvironment = settings.list(.trainerEnvironment)
+        configuration.trainingLimit = .seconds(Int64(settings.integer(.trainingLimit)))
+        configuration.retention.reports = days(.reportDays)
+        configuration.retention.samples = days(.sampleDays)
+        configuration.retention.receipts = days(.receiptDays)
         for entry in settings.list(.trainers) {
             guard let equals = entry.firstIndex(of: "="), equals != entry.startIndex else {
                 throw ControllerError(
@@ -93,6 +90,12 @@ struct Server {
             configuration.trainers[String(entry[..<equals])] = command
         }
         return configuration
+    }
+
+    /// A lifetime; 0 days is for ever.
+    private func days(_ setting: Setting) -> Interval? {
+        let count = settings.integer(setting)
+        return count == 0 ? nil : .days(Int64(count))
     }
 
     /// The built-in trainer keeps the trainer contract like any other: a process of its own, which neither slows the API

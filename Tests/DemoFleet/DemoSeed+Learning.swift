@@ -2,6 +2,7 @@ import FleetModel
 import FleetStore
 import Foundation
 import GRDB
+import Sketches
 
 extension DemoSeed {
     func samples(_ database: Database, _ releases: [Digest]) throws {

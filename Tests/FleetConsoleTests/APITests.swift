@@ -121,6 +121,25 @@ struct APITests {
         }
     }
 
+    @Test("an annotation that is withdrawn counts no more, stays in the history and is in the audit")
+    func withdraw() async throws {
+        let fixture = try await ConsoleFixture()
+        try await fixture.test { caller in
+            let first = try await caller.get("/api/v1/samples/next", as: .annotator).json["items"]?[0]
+            let path = "/api/v1/samples/\(try #require(first?["id"]?.integerValue))"
+            #expect(try await caller.send(.delete, "\(path)/annotations", as: .annotator).status == .conflict)
+            _ = try await caller.send(
+                .post, "\(path)/annotations", as: .annotator, #"{"verdict":"class","class":"ROW"}"#)
+            #expect(try await caller.send(.delete, "\(path)/annotations", as: .viewer).status == .forbidden)
+            let answer = try await caller.send(.delete, "\(path)/annotations", as: .annotator)
+            #expect(answer.status == .ok)
+            #expect(answer.json["verdict"] == .null)
+            let history = try await caller.get("\(path)/annotations").json["items"]
+            #expect(history?[0]?["withdrawnAt"]?.text != nil)
+            #expect(try await caller.get("/api/v1/audit").text.contains("samples.withdraw"))
+        }
+    }
+
     @Test("lists come in pages that join without gaps")
     func pages() async throws {
         try await ConsoleFixture.shared.value.test { caller in

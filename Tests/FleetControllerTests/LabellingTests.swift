@@ -72,6 +72,36 @@ struct LabellingTests {
         #expect(count == 2)
     }
 
+    @Test("an annotation can be withdrawn by its author or an operator: the one before counts again, and all is kept")
+    func withdrawing() async throws {
+        try await send(devices[0], [[1, 2, 3, 4]])
+        let samples = fleet.controller.samples
+        let anna = Identity(name: "anna", role: .annotator)
+        _ = try await samples.annotate(1, verdict: .class, className: "PEN", by: anna)
+        _ = try await samples.annotate(1, verdict: .unusable, by: anna)
+        #expect(try await samples.withdraw(1, by: anna).verdictClass == "PEN")
+        let error = await #expect(throws: ControllerError.self) {
+            try await samples.withdraw(1, by: Identity(name: "otto", role: .annotator))
+        }
+        #expect(error?.code == .forbidden)
+        #expect(try await samples.withdraw(1, by: TestFleet.alice).verdict == nil)
+        #expect(try await samples.next()?.id == 1)
+        let none = await #expect(throws: ControllerError.self) { try await samples.withdraw(1, by: anna) }
+        #expect(none?.code == .wrongState)
+        let (annotations, audit) = try await fleet.read {
+            (
+                try AnnotationRecord.fetchAll($0),
+                try String.fetchAll($0, sql: "SELECT command FROM audit_entry WHERE subject = '1' ORDER BY number")
+            )
+        }
+        #expect(annotations.count == 2)
+        #expect(annotations.allSatisfy { $0.withdrawnAt != nil })
+        #expect(
+            audit.filter { $0.hasPrefix("samples.") }.map { $0.dropFirst(8) } == [
+                "annotate", "annotate", "withdraw", "withdraw",
+            ])
+    }
+
     @Test(
         "a verdict that makes no sense is refused",
         arguments: [

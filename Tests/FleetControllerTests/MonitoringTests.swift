@@ -62,6 +62,20 @@ struct DriftTests {
         #expect(try await fleet.read { try DriftPointRecord.fetchCount($0) } == 0)
     }
 
+    @Test("a device with one inference a report is judged too, over as many reports as that takes")
+    func seldom() async throws {
+        for sequence in 1...99 as ClosedRange<UInt64> { try await report(sequence, inferences: 1, bins: [1, 0]) }
+        let monitor = DriftMonitor(context: fleet.controller.context)
+        #expect(try await monitor.judge(try window)?.outcome == .tooFewInferences)
+        for sequence in 100...130 as ClosedRange<UInt64> {
+            // A report without inferences says nothing and takes no place.
+            try await report(sequence, inferences: sequence.isMultiple(of: 2) ? 1 : 0, bins: [1, 0])
+        }
+        let verdict = try #require(try await monitor.judge(try window))
+        #expect(verdict.outcome == .drifted)
+        #expect(verdict.inferences == 100)
+    }
+
     @Test("reports merge by addition: four quarters give the verdict of the whole")
     func merging() async throws {
         let baseline = TestFleet.part().baseline
@@ -154,6 +168,35 @@ struct AlertTests {
         #expect(WebhookQueue.after(delivery, failure: nil, limits: limits, at: .epoch).state == .delivered)
     }
 
+    @Test("a receiver that does not answer delays nobody but itself")
+    func slowReceiver() async throws {
+        let fleet = try await TestFleet()
+        let deaf = try SilentListener()
+        _ = try await fleet.controller.webhooks.create(url: "http://127.0.0.1:\(deaf.port)/", by: .local)
+        _ = try await fleet.controller.webhooks.create(url: "http://127.0.0.1:1/", by: .local)
+        for name in ["f", "g"] {
+            var condition = Self.condition("r")
+            condition.fingerprint = name
+            try await fleet.controller.alerts.open(condition)
+        }
+        let working = Task { await fleet.controller.webhooks.run() }
+        defer { working.cancel() }
+        // Both messages to the other receiver are tried while the first to the deaf one still waits (10 s).
+        let start = ContinuousClock.now
+        var tried = 0
+        while tried < 2, ContinuousClock.now - start < .seconds(8) {
+            try await Task.sleep(for: .milliseconds(50))
+            tried = try await fleet.read {
+                try WebhookDeliveryRecord.filter(Column("webhook") == 2 && Column("attempts") > 0).fetchCount($0)
+            }
+        }
+        #expect(tried == 2)
+        let waiting = try await fleet.read {
+            try WebhookDeliveryRecord.filter(Column("webhook") == 1 && Column("attempts") > 0).fetchCount($0)
+        }
+        #expect(waiting == 0)
+    }
+
     @Test("a delivery to a closed port stays queued with the reason")
     func closedPort() async throws {
         let fleet = try await TestFleet()
@@ -176,4 +219,27 @@ struct AlertTests {
             message: [UInt8]("Test Using Larger Than Block-Size Key - Hash Key First".utf8))
         #expect(Hexadecimal.text(long) == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
     }
+}
+
+/// Listens and never answers: connections wait in the kernel's queue.
+private final class SilentListener {
+    let port: Int
+    private let descriptor: Int32
+
+    init() throws {
+        port = try LocalPort.free(on: "127.0.0.1")
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(code == 0 && listen(descriptor, 8) == 0)
+    }
+
+    deinit { close(descriptor) }
 }

@@ -19,6 +19,11 @@ struct ConsoleBrowserTests {
     static let artifacts = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
         .appending(path: ".build/artifacts/console")
 
+    /// Whether the page listens to the event stream.
+    static let live = "document.documentElement.dataset.live ?? ''"
+    /// The sample that is shown for annotation.
+    static let sampleShown = "document.querySelector('#work')?.dataset.sample ?? ''"
+
     /// Runs a console on a free port and a browser that is logged in.
     static func withConsole(
         as role: Role = .admin, _ body: (DemoFleet, WebDriver, String) async throws -> Void
@@ -38,7 +43,7 @@ struct ConsoleBrowserTests {
             try await driver.open("\(url)/alerts")
             try await driver.type(fleet.tokens[role] ?? "", into: "#token")
             try await driver.click("button.primary")
-            try await driver.wait(for: "the page that was asked for") { try await driver.text("h1") == "Alerts" }
+            try await driver.wait(forText: "h1", toBe: "Alerts")
             try await body(fleet, driver, url)
             #expect(try await driver.errors() == [])
         } catch {
@@ -53,12 +58,13 @@ struct ConsoleBrowserTests {
     func logIn() async throws {
         try await Self.withConsole { _, driver, url in
             try await driver.open(url)
-            #expect(try await driver.text("h1") == "Fleet")
+            try await driver.wait(forText: "h1", toBe: "Fleet")
             try await driver.click("form[action='/logout'] button")
-            try await driver.wait(for: "the login") { try await driver.text("h1") == "Log in" }
+            try await driver.wait(forText: "h1", toBe: "Log in")
             try await driver.type("mrt_wrong", into: "#token")
             try await driver.click("button.primary")
-            #expect(try await driver.text(".notice").contains("unknown"))
+            try await driver.wait(forText: ".notice", toContain: "unknown")
+            #expect(try await driver.text("h1") == "Log in")
         }
     }
 
@@ -66,48 +72,43 @@ struct ConsoleBrowserTests {
     func rollout() async throws {
         try await Self.withConsole { fleet, driver, url in
             try await driver.open("\(url)/rollouts/\(fleet.rollout)")
-            #expect(try await driver.text("#rollout-actions .status") == "Running")
+            try await driver.wait(forText: "#rollout-actions .status", toBe: "Running")
             _ = try await driver.evaluate("window.wasReloaded = 'no'")
-            try await driver.wait(for: "the event stream") {
-                try await driver.evaluate("document.documentElement.dataset.live") == "on"
-            }
+            try await driver.wait(forValue: Self.live, "the event stream") { $0 == "on" }
             while try await !fleet.advanceRollout() { try await Task.sleep(for: .milliseconds(120)) }
-            try await driver.wait(for: "the end of the rollout") {
-                try await driver.text("#rollout-actions .status") == "Completed"
-            }
-            #expect(try await driver.text("#rollout .stat .value").hasPrefix("19"))
+            try await driver.wait(forText: "#rollout-actions .status", toBe: "Completed")
+            try await driver.wait(forText: "#rollout .stat .value", toContain: "19")
             #expect(try await driver.evaluate("window.wasReloaded") == "no")
             try await driver.screenshot(to: Self.artifacts.appending(path: "rollout-completed.png"))
         }
     }
 
-    @Test("three samples are annotated by keyboard, the last one undone and skipped")
+    @Test("three samples are annotated by keyboard, the last one withdrawn, judged again and one skipped")
     func annotate() async throws {
         try await Self.withConsole(as: .annotator) { fleet, driver, url in
             try await driver.open("\(url)/annotate")
+            try await driver.wait(forValue: Self.sampleShown, "a sample") { $0 != "" }
             let before = try #require(Int(try await driver.text("#annotated-count")))
             for (index, key) in ["1", "3", "u"].enumerated() {
                 try await driver.press(key)
-                try await driver.wait(for: "annotation \(index + 1)") {
-                    try await driver.text("#annotated-count") == "\(before + index + 1)"
-                }
+                try await driver.wait(forText: "#annotated-count", toBe: "\(before + index + 1)")
             }
             let counts = try await fleet.controller.store.queries.sampleCounts()
             #expect(counts.annotated == before + 3)
             #expect(counts.unusable == 1)
             try await driver.press("z")
-            try await driver.wait(for: "the sample that was judged last") {
-                try await driver.evaluate("document.querySelector('#work .notice')?.textContent ?? ''")
-                    .contains("Saved as unusable")
-            }
+            try await driver.wait(forText: "#annotated-count", toBe: "\(before + 2)")
+            let undone = try #require(Int64(try await driver.evaluate(Self.sampleShown)))
+            #expect(try await fleet.controller.store.queries.sample(undone)?.verdict == nil)
+            #expect(try await fleet.controller.store.queries.annotations(of: undone).first?.withdrawnAt != nil)
+            try await driver.press("2")
+            try await driver.wait(forText: "#annotated-count", toBe: "\(before + 3)")
+            #expect(try await fleet.controller.store.queries.sample(undone)?.verdict == .class)
             try await driver.press(WebDriver.Key.down)
-            let focused = try await driver.evaluate("document.activeElement.dataset.key")
-            #expect(!focused.isEmpty && focused != "undefined")
-            let shown = try await driver.evaluate("document.querySelector('#work').dataset.sample")
+            try await driver.wait(forValue: "document.activeElement?.dataset.key ?? ''", "a focused class") { $0 != "" }
+            let shown = try await driver.evaluate(Self.sampleShown)
             try await driver.press("s")
-            try await driver.wait(for: "another sample") {
-                try await driver.evaluate("document.querySelector('#work').dataset.sample") != shown
-            }
+            try await driver.wait(forValue: Self.sampleShown, "another sample") { $0 != "" && $0 != shown }
         }
     }
 
@@ -115,15 +116,11 @@ struct ConsoleBrowserTests {
     func chart() async throws {
         try await Self.withConsole { fleet, driver, url in
             try await driver.open("\(url)/monitoring")
-            let drawing = "document.querySelector('#accuracy .chart svg.middle').outerHTML"
-            let before = try await driver.evaluate(drawing)
-            #expect(before.contains("shoulder:1"))
-            try await driver.wait(for: "the event stream") {
-                try await driver.evaluate("document.documentElement.dataset.live") == "on"
-            }
+            let drawing = "document.querySelector('#accuracy .chart svg.middle')?.outerHTML ?? ''"
+            try await driver.wait(forValue: drawing, "the first drawing") { $0.contains("shoulder:1") }
+            try await driver.wait(forValue: Self.live, "the event stream") { $0 == "on" }
             try await fleet.addEstimate(0.83, labels: 180)
-            try await driver.wait(for: "a new drawing") { try await driver.evaluate(drawing) != before }
-            #expect(try await driver.evaluate(drawing).contains("shoulder:2: 83 %"))
+            try await driver.wait(forValue: drawing, "a new drawing") { $0.contains("shoulder:2: 83 %") }
         }
     }
 
@@ -133,9 +130,7 @@ struct ConsoleBrowserTests {
             try await driver.open("\(url)/releases/shoulder-3")
             try await driver.type(try #require(fleet.keyFiles["lead"]), into: "#key-file")
             try await driver.click("form[data-release] button")
-            try await driver.wait(for: "the approval") {
-                try await driver.text("#release .steps [aria-current]") == "approved"
-            }
+            try await driver.wait(forText: "#release .steps [aria-current]", toBe: "approved")
             let release = try await fleet.controller.store.queries.releases().first
             #expect(release?.release.stage == .approved)
             #expect(release?.signatures.count == 2)
@@ -155,8 +150,10 @@ struct ConsoleBrowserTests {
                     for width in [400, 1400] {
                         try await driver.resize(width: width, height: 900)
                         try await driver.open(url + page)
-                        let scroll = try await driver.evaluate("document.documentElement.scrollWidth")
-                        #expect(Int(scroll) == width, "\(page) is \(scroll) pixels wide")
+                        try await driver.wait(
+                            forValue: "document.readyState + document.documentElement.scrollWidth",
+                            "\(page) to be \(width) pixels wide"
+                        ) { $0 == "complete\(width)" }
                         let height = try await driver.evaluate("document.documentElement.scrollHeight")
                         try await driver.resize(width: width, height: min(3000, Int(height) ?? 900))
                         let name = page == "/" ? "fleet" : page.dropFirst().replacingOccurrences(of: "/", with: "-")

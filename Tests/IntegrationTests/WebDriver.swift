@@ -23,6 +23,8 @@ final class WebDriver: Sendable {
     /// The name under which WebDriver hands out elements.
     private static let elementKey = "element-6066-11e4-a52e-4f735466cecf"
     private static let startSeconds = 20
+    /// How long a page may take to show what a test awaits, on a machine that is busy with other things.
+    static let patience: Duration = .seconds(30)
 
     private let process: Process
     private let base: String
@@ -69,13 +71,16 @@ final class WebDriver: Sendable {
 
     func open(_ url: String) async throws { _ = try await Self.send(http, .POST, "\(session)/url", ["url": url]) }
 
+    /// Clicks an element as soon as it is there.
     func click(_ selector: String) async throws {
-        _ = try await Self.send(http, .POST, "\(session)/element/\(try await element(selector))/click", [:])
+        try await onElement(selector) { _ = try await Self.send(http, .POST, "\(session)/element/\($0)/click", [:]) }
     }
 
-    /// Types into an element; for a file input the text is the file's path.
+    /// Types into an element as soon as it is there; for a file input the text is the file's path.
     func type(_ text: String, into selector: String) async throws {
-        _ = try await Self.send(http, .POST, "\(session)/element/\(try await element(selector))/value", ["text": text])
+        try await onElement(selector) {
+            _ = try await Self.send(http, .POST, "\(session)/element/\($0)/value", ["text": text])
+        }
     }
 
     /// Presses keys wherever the focus is.
@@ -88,7 +93,7 @@ final class WebDriver: Sendable {
     /// The visible text of an element, empty while there is none. One script, because a live page may replace an
     /// element between two commands.
     func text(_ selector: String) async throws -> String {
-        try await evaluate("document.querySelector(\"\(selector)\")?.innerText ?? ''")
+        try await evaluate(Self.visibleText(of: selector))
     }
 
     /// What a script returns, as text.
@@ -127,18 +132,65 @@ final class WebDriver: Sendable {
             .filter { !$0.contains("status of 401") }
     }
 
-    /// Waits until a condition holds.
+    /// Waits until a condition holds. A command that fails meanwhile, because the page is just being replaced, counts as
+    /// "not yet"; its message is told if the deadline passes.
     func wait(
-        for what: String, seconds: Int = 10, until condition: () async throws -> Bool
+        for what: String, within limit: Duration = WebDriver.patience, until condition: () async throws -> Bool
     ) async throws {
-        for _ in 0..<seconds * 10 {
-            if try await condition() { return }
-            try await Task.sleep(for: .milliseconds(100))
+        let deadline = ContinuousClock.now + limit
+        var trouble: (any Error)?
+        repeat {
+            do {
+                if try await condition() { return }
+                trouble = nil
+            } catch {
+                trouble = error
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        } while ContinuousClock.now < deadline
+        throw Failure(description: "waited \(limit) for \(what)\(trouble.map { "; last: \($0)" } ?? "")")
+    }
+
+    /// Waits until the visible text of an element is as expected; a failure tells what it was at last.
+    func wait(forText selector: String, toBe expected: String) async throws {
+        try await wait(forText: selector, "'\(expected)'") { $0 == expected }
+    }
+
+    /// Waits until the visible text of an element contains a part; a failure tells what it was at last.
+    func wait(forText selector: String, toContain part: String) async throws {
+        try await wait(forText: selector, "something with '\(part)'") { $0.contains(part) }
+    }
+
+    /// Waits until a script's value, as text, is as expected; a failure tells what it was at last.
+    func wait(forValue expression: String, _ what: String, until accept: (String) -> Bool) async throws {
+        var last = ""
+        do {
+            try await wait(for: what) {
+                last = try await evaluate(expression)
+                return accept(last)
+            }
+        } catch let failure as Failure {
+            throw Failure(description: "\(failure); \(expression) was '\(last.prefix(400))'")
         }
-        throw Failure(description: "waited \(seconds) s for \(what)")
     }
 
     // MARK: - Parts
+
+    private func wait(forText selector: String, _ what: String, until accept: (String) -> Bool) async throws {
+        try await wait(forValue: Self.visibleText(of: selector), "\(selector) to read \(what)", until: accept)
+    }
+
+    private static func visibleText(of selector: String) -> String {
+        "document.querySelector(\"\(selector)\")?.innerText ?? ''"
+    }
+
+    /// Does something with an element, which may still be on its way or be replaced just now.
+    private func onElement(_ selector: String, _ body: (String) async throws -> Void) async throws {
+        try await wait(for: "'\(selector)'") {
+            try await body(try await element(selector))
+            return true
+        }
+    }
 
     private func element(_ selector: String) async throws -> String {
         let value = try await Self.send(

@@ -1,4 +1,5 @@
 import FleetModel
+import Sketches
 import Testing
 
 @testable import Training
@@ -27,6 +28,46 @@ struct JudgementTests {
         }
         #expect(abs(sum / Double(rounds) - truth) < 0.02)
         #expect(held > rounds * 90 / 100)
+    }
+
+    @Test("annotations drawn unequally by group are weighed by the groups' inferences, and the interval still holds")
+    func strata() throws {
+        var generator = SeededGenerator(seed: 12)
+        // Two of ten frames come from the group that is asked for eight times out of ten.
+        let parts: [(truth: Double, inferences: UInt64, labels: Int)] = [(0.3, 2000, 96), (0.9, 8000, 24)]
+        let truth = 0.2 * 0.3 + 0.8 * 0.9
+        var held = 0
+        var sum = 0.0
+        var pooled = 0.0
+        let rounds = 400
+        for _ in 0..<rounds {
+            let strata = parts.map { part in
+                JudgedStratum(
+                    samples: (0..<part.labels).map { _ in
+                        JudgedSample(isCorrect: generator.chance() < part.truth, probability: 0.5)
+                    }, inferences: part.inferences)
+            }
+            let estimate = try #require(AccuracyEstimate(strata: strata))
+            sum += estimate.value
+            pooled += try #require(AccuracyEstimate(strata.flatMap(\.samples))).value
+            if (estimate.low...estimate.high).contains(truth) { held += 1 }
+        }
+        #expect(abs(sum / Double(rounds) - truth) < 0.01)
+        #expect(abs(pooled / Double(rounds) - truth) > 0.3, "without weights the estimate would be far off")
+        #expect(held > rounds * 90 / 100)
+    }
+
+    @Test("a stratum without samples or inferences is left out; one alone is the plain estimate")
+    func oneStratum() throws {
+        let samples = [true, true, false].map { JudgedSample(isCorrect: $0, probability: 0.25) }
+        let plain = try #require(AccuracyEstimate(samples))
+        #expect(abs(plain.value - 2.0 / 3) < 1e-12)
+        let strata = [
+            JudgedStratum(samples: samples, inferences: 7), JudgedStratum(inferences: 1000),
+            JudgedStratum(samples: [JudgedSample(isCorrect: false, probability: 1)], inferences: 0),
+        ]
+        #expect(AccuracyEstimate(strata: strata) == plain)
+        #expect(AccuracyEstimate(strata: Array(strata.dropFirst())) == nil)
     }
 
     @Test("nothing is estimated from nothing, and a promise is not broken by few samples")

@@ -1,5 +1,6 @@
 import FleetModel
 import ONNXFormat
+import Sketches
 import Testing
 
 @testable import Training

@@ -1,6 +1,7 @@
 import FleetModel
 import Foundation
 import ONNXFormat
+import Sketches
 
 @testable import Training
 

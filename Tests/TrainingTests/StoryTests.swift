@@ -96,24 +96,26 @@ struct StoryTests {
         var generator = SeededGenerator(seed: seed)
         for subject in 1...10 {
             for side in ["L", "R"] {
-                let scores = try Self.scores(first, baseline, subject, side, &generator)
-                let range = (scores.min() ?? 0, scores.max() ?? 0)
-                if side == "L" { #expect(range.0 > 1, "s\(subject)L") }
-                if side == "R" { #expect(range.1 < 1, "s\(subject)R") }
+                let verdicts = try Self.verdicts(first, baseline, subject, side, &generator)
+                let scores = verdicts.map(\.score)
+                #expect(
+                    verdicts.allSatisfy { $0.outcome == (side == "L" ? .drifted : .normal) },
+                    "s\(subject)\(side): \(scores.min() ?? 0) to \(scores.max() ?? 0)")
+                #expect(verdicts.allSatisfy { $0.reasons.isEmpty == (side == "R") })
             }
         }
     }
 
-    /// The verdict's score over windows of 100 to 300 frames of a device's shuffled stream.
-    static func scores(
+    /// The verdicts over windows of 100 to 300 frames of a device's shuffled stream.
+    static func verdicts(
         _ first: First, _ baseline: Baseline, _ subject: Int, _ side: String, _ generator: inout SeededGenerator
-    ) throws -> [Double] {
+    ) throws -> [DriftVerdict] {
         let indices = first.data.indices(side: side, subjects: subject...subject)
         let stream =
             indices.shuffled(using: &generator) + indices.shuffled(using: &generator)
             + indices.shuffled(using: &generator)
         let answers = first.scorer.probabilities(stream.map { first.data.frames[$0].values }).map(best)
-        var scores: [Double] = []
+        var verdicts: [DriftVerdict] = []
         for length in [100, 200, 300] {
             for start in stride(from: 0, through: stream.count - length, by: 50) {
                 var classes = [UInt64](repeating: 0, count: 7)
@@ -124,17 +126,22 @@ struct StoryTests {
                         counts[index % 6].add(value, edges: baseline.features[index % 6].edges)
                     }
                 }
-                var ratios: [Double] = []
-                for (feature, observed) in zip(baseline.features, counts) {
-                    ratios.append(
-                        try PSI.value(baseline: feature.counts, observed: observed) / Double(feature.driftThreshold))
+                var metrics = try zip(baseline.features, counts).enumerated().map { index, pair in
+                    DriftMetric(
+                        subject: .feature(index), psi: try PSI.value(baseline: pair.0.counts, observed: pair.1),
+                        threshold: Double(pair.0.driftThreshold))
                 }
-                ratios.append(
-                    try PSI.value(baseline: baseline.predictions.counts, observed: classes)
-                        / Double(baseline.predictions.driftThreshold))
-                scores.append(ratios.max() ?? 0)
+                metrics.append(
+                    DriftMetric(
+                        subject: .predictions,
+                        psi: try PSI.value(baseline: baseline.predictions.counts, observed: classes),
+                        threshold: Double(baseline.predictions.driftThreshold)))
+                verdicts.append(
+                    DriftVerdict(
+                        metrics: metrics, inferences: UInt64(length),
+                        minimumInferences: UInt64(baseline.minimumInferences)))
             }
         }
-        return scores
+        return verdicts
     }
 }

@@ -1,5 +1,6 @@
 import FleetModel
 import Foundation
+import Sketches
 
 @testable import Training
 

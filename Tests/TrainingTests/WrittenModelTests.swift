@@ -4,6 +4,7 @@ import Foundation
 import ModelCompiler
 import ModelImage
 import ONNXFormat
+import Sketches
 import Testing
 
 @testable import Training

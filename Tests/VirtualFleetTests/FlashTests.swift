@@ -1,4 +1,5 @@
 import MQTTTransport
+import Sketches
 import Testing
 
 @testable import VirtualFleet

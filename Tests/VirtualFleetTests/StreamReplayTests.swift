@@ -1,6 +1,7 @@
 import FleetModel
 import Foundation
 import FrameSource
+import Sketches
 import Testing
 import VirtualFleet
 
@@ -53,7 +54,7 @@ struct StreamReplayTests {
 
 @Suite("The prediction log")
 struct PredictionLogTests {
-    @Test("what was written is read; a line that is cut off is left out")
+    @Test("what was written is read once, from the last whole line on; a line that is cut off waits for its end")
     func roundTrip() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString).csv")
             .path
@@ -64,7 +65,12 @@ struct PredictionLogTests {
         let handle = try #require(FileHandle(forWritingAtPath: path))
         try handle.seekToEnd()
         try handle.write(contentsOf: Data("s1L,4,".utf8))
-        #expect(PredictionLog.entries(at: path) == [entry])
+        var offset: UInt64 = 0
+        #expect(try PredictionLog.entries(at: path, from: &offset) == [entry])
+        #expect(try PredictionLog.entries(at: path, from: &offset) == [])
+        try handle.write(contentsOf: Data("2,1,9\n".utf8))
+        let next = PredictionLog.Entry(device: "s1L", frame: 4, version: 2, classIndex: 1)
+        #expect(try PredictionLog.entries(at: path, from: &offset) == [next])
     }
 
     @Test("a folder that cannot be written is an error that names it")

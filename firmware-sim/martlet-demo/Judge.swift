@@ -45,10 +45,26 @@ struct Judge {
         }
         return tally
     }
+}
 
-    /// Every prediction logged in a folder.
-    static func entries(in folder: String) -> [PredictionLog.Entry] {
+/// The predictions logged in a folder, read on from where the last look ended.
+struct PredictionReader {
+    private let folder: String
+    private var offsets: [String: UInt64] = [:]
+    private(set) var entries: [PredictionLog.Entry] = []
+
+    init(folder: String) { self.folder = folder }
+
+    /// Takes in what was logged since the last time.
+    ///
+    /// - Returns: the new entries.
+    @discardableResult
+    mutating func readOn() throws -> [PredictionLog.Entry] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return files.filter { $0.hasSuffix(".csv") }.flatMap { PredictionLog.entries(at: "\(folder)/\($0)") }
+        let new = try files.filter { $0.hasSuffix(".csv") }.flatMap { file in
+            try PredictionLog.entries(at: "\(folder)/\(file)", from: &offsets[file, default: 0])
+        }
+        entries += new
+        return new
     }
 }

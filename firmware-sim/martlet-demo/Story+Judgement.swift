@@ -13,9 +13,10 @@ extension Story {
         let judged = devices
         let needed = Dictionary(grouping: frames, by: \.device).mapValues { min(Self.judgedFrames, $0.count) }
         let total = needed.values.reduce(0, +)
+        var predictions = PredictionReader(folder: predictionFolder)
+        var counts: [String: Int] = [:]
         try await wait(for: "inferences with version 2", seconds: 120) {
-            var counts: [String: Int] = [:]
-            for entry in Judge.entries(in: predictionFolder) where entry.version == 2 {
+            for entry in try predictions.readOn() where entry.version == 2 {
                 counts[entry.device, default: 0] += 1
             }
             let done = judged.reduce(0) { $0 + min(counts[$1.text] ?? 0, needed[$1] ?? 0) }
@@ -25,7 +26,8 @@ extension Story {
         summary.seconds.loop = (ContinuousClock.now - loopStart).seconds
         if !options.keep { stopDevices() }
         try await count(controller, receiver)
-        let entries = Judge.entries(in: predictionFolder)
+        try predictions.readOn()
+        let entries = predictions.entries
         let expect = loop.expectations
         if let drifted = expect.judgedDrifted, let steady = expect.judgedSteady {
             summary.accuracy.leftV1 = judge.tally(entries, version: 1, selector: drifted).accuracy

@@ -8,11 +8,10 @@ import VirtualFleet
 extension Story {
     /// Act 1: the controller with its private broker, and the people who use it.
     func startController(_ http: HTTPClient) async throws -> Controller {
-        let port = try FreePort.find()
-        let url = "http://127.0.0.1:\(port)"
         let folder = "\(options.folder)/controller"
-        let open = FleetClient(url: url, token: nil, http: http)
-        try await launchController(folder: folder, port: port, open: open)
+        // 0: a free port, which it tells.
+        let port = try await launchController(folder: folder, port: 0, http)
+        let url = "http://127.0.0.1:\(port)"
         let token = try String(contentsOfFile: "\(folder)/admin.token", encoding: .utf8)
             .trimmingCharacters(in: .whitespacesAndNewlines)
         let tools = Tools(binaries: options.binaries, url: url, logs: logFolder)
@@ -28,34 +27,51 @@ extension Story {
             url: url, admin: FleetClient(url: url, token: token, http: http),
             annotator: FleetClient(url: url, token: annotator, http: http), tools: tools, adminToken: token,
             operatorToken: try await person("ops", "operator"), approverToken: try await person("lead", "approver"),
-            folder: folder, port: port, open: open)
+            folder: folder, port: port, http: http)
         progress.say("controller and private broker (mutual TLS) are up: \(url)")
         return controller
     }
 
-    private func launchController(folder: String, port: Int, open: FleetClient) async throws {
-        server = try ChildProcess(
+    /// - Returns: the port that the controller listens on.
+    @discardableResult
+    private func launchController(folder: String, port: Int, _ http: HTTPClient) async throws -> Int {
+        let child = try ChildProcess(
             "martlet serve", "\(options.binaries)/martlet",
             [
                 "serve", "--data", folder, "--broker", "embedded", "--http-port", "\(port)", "--init-keys", "ops,lead",
                 "--group-by", loop.groupBy, "--report-interval", "\(loop.reportSeconds)",
             ], log: "\(logFolder)/controller-\(starts).log")
+        server = child
         starts += 1
-        try await wait(for: "the controller", seconds: 60) { (try? await open.get("/healthz")) != nil }
+        var told: Int?
+        try await wait(for: "the controller", seconds: 60) {
+            told = Self.port(toldIn: child.logFile)
+            guard let told else { return false }
+            let open = FleetClient(url: "http://127.0.0.1:\(told)", token: nil, http: http)
+            return (try? await open.get("/healthz")) != nil
+        }
+        return told ?? port
+    }
+
+    /// Reads the line `console and API at http://127.0.0.1:8480`.
+    private static func port(toldIn log: String) -> Int? {
+        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+        return text.firstMatch(of: #/console and API at \S+:(\d+)\n/#).flatMap { Int($0.output.1) }
     }
 
     /// What a power cut does to the controller: no warning, no cleaning up.
     func crashController(_ controller: Controller) async throws {
         server?.kill()
-        try await launchController(folder: controller.folder, port: controller.port, open: controller.open)
+        try await launchController(folder: controller.folder, port: controller.port, controller.http)
         progress.say("the controller was killed (SIGKILL) in the middle of the rollout and has started again")
     }
 
     /// Act 2: policies, the dataset, and version 1 by the built-in trainer.
     func firstVersion(_ controller: Controller, _ receiver: WebhookReceiver) async throws {
         try await setPolicies(controller)
+        try await wait(for: "the receiver of webhooks", seconds: 10) { receiver.url != nil }
         try await controller.admin.post(
-            "/api/v1/webhooks", ["url": .string(receiver.url), "kinds": ["drift", "accuracy"]])
+            "/api/v1/webhooks", ["url": .string(receiver.url ?? ""), "kinds": ["drift", "accuracy"]])
         let dataset = loop.stream.name
         try await controller.tools.martlet(
             [

@@ -70,7 +70,7 @@ final class Story {
         progress.say(
             "Martlet's whole loop on \(loop.stream.name): \(frames.count) frames of \(devices.count) devices, "
                 + "seed \(options.seed)")
-        let receiver = WebhookReceiver(port: try FreePort.find())
+        let receiver = WebhookReceiver()
         let controller = try await startController(http)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await receiver.run() }
@@ -122,8 +122,7 @@ struct Controller {
     var approverToken: String
     var folder: String
     var port: Int
-    /// Without a token: for `/healthz`.
-    var open: FleetClient
+    var http: HTTPClient
     var operatorKey: String { "\(folder)/keys/ops.pem" }
     var approverKey: String { "\(folder)/keys/lead.pem" }
 }

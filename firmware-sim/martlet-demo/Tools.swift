@@ -19,22 +19,3 @@ struct Tools {
         return try JSONValue(parsing: output)
     }
 }
-
-/// A TCP port that nobody listens on now.
-enum FreePort {
-    static func find() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(socket, address, length) == 0 && getsockname(socket, address, &length) == 0
-            }
-        }
-        guard isBound else { throw DemoError.cannot("find a free port", "is the loopback interface up?") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-}

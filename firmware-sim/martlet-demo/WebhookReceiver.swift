@@ -7,14 +7,13 @@ import Synchronization
 
 /// A local receiver of webhooks: what a factory's chat or pager would be.
 final class WebhookReceiver: Sendable {
-    let port: Int
+    private let port = Mutex<Int?>(nil)
     private let received = Mutex<[JSONValue]>([])
     /// Largest body taken, in bytes.
     private static let bodyLimit = 1 << 20
 
-    init(port: Int) { self.port = port }
-
-    var url: String { "http://127.0.0.1:\(port)/alerts" }
+    /// Where it listens, on a port that was free; nil until it does.
+    var url: String? { port.withLock { $0.map { "http://127.0.0.1:\($0)/alerts" } } }
     var count: Int { received.withLock { $0.count } }
     var first: JSONValue? { received.withLock { $0.first } }
 
@@ -29,7 +28,8 @@ final class WebhookReceiver: Sendable {
         var logger = Logger(label: "webhook-receiver")
         logger.logLevel = .critical
         let application = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)), logger: logger)
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { channel in self.port.withLock { $0 = channel.localAddress?.port } }, logger: logger)
         try await application.runService()
     }
 }

@@ -3,6 +3,7 @@ import EdgeRuntime
 import FleetModel
 import FleetWire
 import MQTTTransport
+import Sketches
 
 /// The device's side of the broker: presence, subscriptions, what comes in and what goes out.
 extension DeviceHost {

@@ -3,6 +3,7 @@ import FleetCrypto
 import FleetModel
 import FleetWire
 public import MQTTTransport
+import Sketches
 
 /// A device: the shell around `DeviceCore`, the same in `martlet-agent` and `martlet-fleet`. It owns one folder and one
 /// MQTT client, and any number of hosts share one loop.
@@ -22,7 +23,7 @@ public final class DeviceHost: @unchecked Sendable {
     let store: DeviceStore
     let images: ImageFolder
     var clock: HostClock
-    var random: SeededRandom
+    var random: SeededGenerator
     var spooler: Spooler
     var slots: [SlotName: SlotHost] = [:]
     var roles: TrustRoles?
@@ -62,7 +63,7 @@ public final class DeviceHost: @unchecked Sendable {
             path: "\(configuration.folder)/device.db", syncs: !platform.bugs.contains(.skipSync))
         boot = Hexadecimal.text(try platform.randomBytes(8))
         let fresh = try platform.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
-        random = SeededRandom(seed: configuration.seed ?? fresh)
+        random = SeededGenerator(seed: configuration.seed ?? fresh)
         trust = TrustCheck(functions: platform.trust, bugs: platform.bugs)
         clock = HostClock(floor: Self.storedFloor(in: try store.document(Documents.clock)), source: platform.time)
         spooler = Spooler(

@@ -1,6 +1,7 @@
 import DeviceCore
 import FleetModel
 import FleetWire
+import Sketches
 
 /// Answering, counting and sampling.
 extension SlotHost {
@@ -55,7 +56,7 @@ extension SlotHost {
         let now = host.now()
         let decision = sampler.decide(
             margin: margin, cost: cost, spoolHasRoom: host.spooler.hasRoomForSample(bytes: cost),
-            uniform: host.random.uniform(), at: now)
+            uniform: host.random.chance(), at: now)
         window?.add(decision)
         guard case .chosen(let probability) = decision else { return }
         let key = host.spooler.nextKey(.sample)

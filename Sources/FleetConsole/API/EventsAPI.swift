@@ -12,7 +12,9 @@ enum EventsAPI {
     static let endpoints = [
         Endpoint(
             method: .get, path: "/api/v1/events", tag: "events",
-            summary: "What changes, as it changes: event 'change' with kind and subject", access: .read,
+            summary:
+                "What changes, as it changes: event 'change' with kind and subject; 'resync' when the reader was too slow and must look at everything again",
+            access: .read,
             reply: .eventStream
         ) { call in try stream(call) { _ in true } },
         Endpoint(
@@ -36,12 +38,6 @@ enum EventsAPI {
         }
     }
 
-    /// What goes to the reader.
-    private enum Part: Sendable {
-        case change(ChangeEvent)
-        case heartbeat
-    }
-
     private static func stream(
         _ call: APIRequest, where isWanted: @escaping @Sendable (ChangeEvent) -> Bool
     ) throws -> Response {
@@ -51,12 +47,19 @@ enum EventsAPI {
                 .serviceUnavailable, "limitReached", "There are already \(ConsoleLimits.eventStreams) event streams.",
                 hint: "Close one, or ask again without a stream.", headers: [.retryAfter: "30"])
         }
-        let changes = core.controller.events.subscribe()
+        let events = core.controller.events.subscribe(where: isWanted)
         let body = ResponseBody { writer in
             defer { core.endStream() }
             try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
-            for await part in parts(changes, isWanted).cancelOnGracefulShutdown() {
-                try await writer.write(ByteBuffer(string: try text(part)))
+            let heartbeat = Task {
+                while (try? await Task.sleep(for: .seconds(ConsoleLimits.heartbeatSeconds))) != nil { events.beat() }
+            }
+            defer { heartbeat.cancel() }
+            // The writer waits for a slow reader; the subscription keeps what it may meanwhile.
+            for await notice in events.notices.cancelOnGracefulShutdown() {
+                var text = try text(notice)
+                if events.takeLoss() { text += "event: resync\ndata: {}\n\n" }
+                try await writer.write(ByteBuffer(string: text))
             }
             try await writer.finish(nil)
         }
@@ -66,33 +69,9 @@ enum EventsAPI {
             body: body)
     }
 
-    /// Changes that are wanted, and a heartbeat while nothing happens.
-    private static func parts(
-        _ changes: AsyncStream<ChangeEvent>, _ isWanted: @escaping @Sendable (ChangeEvent) -> Bool
-    ) -> AsyncStream<Part> {
-        AsyncStream { continuation in
-            let work = Task {
-                await withTaskGroup(of: Void.self) { group in
-                    group.addTask {
-                        for await change in changes where isWanted(change) { continuation.yield(.change(change)) }
-                        continuation.finish()
-                    }
-                    group.addTask {
-                        while (try? await Task.sleep(for: .seconds(ConsoleLimits.heartbeatSeconds))) != nil {
-                            continuation.yield(.heartbeat)
-                        }
-                    }
-                    await group.next()
-                    group.cancelAll()
-                }
-            }
-            continuation.onTermination = { _ in work.cancel() }
-        }
-    }
-
-    private static func text(_ part: Part) throws -> String {
-        switch part {
-        case .heartbeat: return ": still here\n\n"
+    private static func text(_ notice: EventNotice) throws -> String {
+        switch notice {
+        case .beat: return ": still here\n\n"
         case .change(let change):
             let data: JSONValue = ["kind": .string(change.kind.rawValue), "subject": .string(change.subject)]
             return "event: change\ndata: \(try data.encodedText())\n\n"

@@ -91,7 +91,7 @@ extension JSONValue {
             "id": .count(annotation.id ?? 0), "sample": .count(annotation.sample),
             "verdict": .string(annotation.verdict.rawValue), "class": .text(annotation.className),
             "identity": .string(annotation.identity), "seconds": .real(annotation.seconds),
-            "createdAt": .time(annotation.createdAt),
+            "createdAt": .time(annotation.createdAt), "withdrawnAt": .time(annotation.withdrawnAt),
         ]
     }
 

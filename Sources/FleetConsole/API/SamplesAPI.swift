@@ -25,7 +25,7 @@ enum SamplesAPI {
             access: .read, parameters: [.path("id", .id)], reply: .json(.component(.sample)), handle: get),
         Endpoint(
             method: .get, path: "/api/v1/samples/{id}/annotations", tag: "samples",
-            summary: "A sample's annotations, newest first; the newest counts", access: .read,
+            summary: "A sample's annotations, newest first; the newest that was not withdrawn counts", access: .read,
             parameters: [.path("id", .id)], reply: .json(.list(of: .component(.annotation))), handle: annotations),
         Endpoint(
             method: .post, path: "/api/v1/samples/{id}/annotations", tag: "samples", summary: "A person's verdict",
@@ -35,6 +35,10 @@ enum SamplesAPI {
                     .required("verdict", .choice(["class", "unusable"])), .optional("class", .text),
                     .optional("seconds", .number(minimum: 0, maximum: 86_400), "That the person took"),
                 ])), reply: .json(.component(.annotation), .created), handle: annotate),
+        Endpoint(
+            method: .delete, path: "/api/v1/samples/{id}/annotations", tag: "samples",
+            summary: "Withdraws the newest annotation: the one before counts again, or none; the history keeps both",
+            access: .annotate, parameters: [.path("id", .id)], reply: .json(.component(.sample)), handle: withdraw),
     ]
 
     @Sendable private static func list(_ call: APIRequest) async throws -> Response {
@@ -68,6 +72,11 @@ enum SamplesAPI {
             Int64(call.integer("id") ?? 0), verdict: verdict, className: call.json["class"]?.text,
             seconds: call.json["seconds"]?.numberValue ?? 0, by: call.identity)
         return .json(JSONValue(annotation), status: .created)
+    }
+
+    @Sendable private static func withdraw(_ call: APIRequest) async throws -> Response {
+        let sample = try await call.controller.samples.withdraw(Int64(call.integer("id") ?? 0), by: call.identity)
+        return .json(try await document(sample, call))
     }
 
     private static func record(_ call: APIRequest) async throws -> SampleRecord {

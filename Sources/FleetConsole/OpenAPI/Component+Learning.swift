@@ -71,6 +71,7 @@ extension Component {
                 .required("id", .id), .required("sample", .id), .required("verdict", .choice(["class", "unusable"])),
                 .required("class", .nullableText), .required("identity", .text),
                 .required("seconds", .number(minimum: 0)), .required("createdAt", .time),
+                .required("withdrawnAt", .nullableTime),
             ])
         case .dataset:
             .object([

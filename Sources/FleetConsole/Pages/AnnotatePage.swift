@@ -14,6 +14,8 @@ enum AnnotatePage {
         var bar: String
         var sample: Sample?
         var empty: EmptyView?
+        /// The sample that this person judged before: what Undo without a script takes back.
+        var judgedBefore: String
     }
 
     struct Sample {
@@ -67,20 +69,30 @@ enum AnnotatePage {
             progressNote:
                 "of \(Format.count(counts.total, "sample")) annotated, \(Format.count(counts.unusable)) unusable\(agreement)",
             bar: Bar.svg([Bar.Part(share: share, style: "done")], label: "\(Format.percent(share, 0)) annotated"),
-            sample: sample, empty: sample == nil ? empty(counts) : nil)
+            sample: sample, empty: sample == nil ? empty(counts) : nil,
+            judgedBefore: Int64(call.query("judged")).map(String.init) ?? "")
         return try await call.page("annotate", title: "Annotate", view)
     }
 
     /// The same without a script: a form that sends the verdict and comes back with the next sample.
     static func judge(_ call: PageRequest) async throws -> Response {
-        guard let id = Int64(call.form["sample"] ?? "") else { return call.redirect(to: "/annotate") }
+        let named = [call.form["sample"], call.form["judged"]].compactMap { $0.flatMap(Int64.init) }
+        guard let id = named.first else { return call.redirect(to: "/annotate") }
         if call.form["move"] == "skip" { return call.redirect(to: "/annotate?skip=\(id)") }
+        if call.form["move"] == "undo" { return try await undo(call, shown: id) }
         if call.form["verdict"] == "unusable" {
             _ = try await call.controller.samples.annotate(id, verdict: .unusable, by: call.identity)
         } else if let name = call.form["class"] {
             _ = try await call.controller.samples.annotate(id, verdict: .class, className: name, by: call.identity)
         }
-        return call.redirect(to: "/annotate")
+        return call.redirect(to: "/annotate?judged=\(id)")
+    }
+
+    /// Withdraws the verdict on the sample that was judged before the one that is shown.
+    private static func undo(_ call: PageRequest, shown: Int64) async throws -> Response {
+        let last = Int64(call.form["judged"] ?? "") ?? shown
+        _ = try await call.controller.samples.withdraw(last, by: call.identity)
+        return call.redirect(to: "/annotate?sample=\(last)")
     }
 
     private static func empty(_ counts: SampleCounts) -> EmptyView {

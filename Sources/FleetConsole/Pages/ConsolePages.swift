@@ -26,6 +26,7 @@ enum ConsolePages {
         .post("/alerts/{id}/acknowledge", .operate, AlertsPage.acknowledge),
         .get("/audit", .read, AuditPage.show),
         .get("/settings", .read, SettingsPage.show),
+        .post("/settings/policies", .operate, PolicyForm.save),
         .post("/settings/tokens", .administer, SettingsPage.makeToken),
         .post("/settings/tokens/{id}/revoke", .administer, SettingsPage.revokeToken),
         .post("/settings/webhooks", .administer, SettingsPage.addWebhook),

@@ -73,22 +73,28 @@ enum MonitoringPage {
         let tag = asked == "*" ? nil : keys.contains(asked) ? asked : keys.contains(usual) ? usual : nil
         let since = Instant(milliseconds: call.now.milliseconds - span.interval.milliseconds)
         let step = Interval(milliseconds: max(1000, span.interval.milliseconds / points))
-        let drift = try await call.queries.drift(by: tag, since: since, step: step)
+        var drift = try await call.queries.drift(by: tag, since: since, step: step)
+        // A fleet that is younger than the period: steps that fit it, or all would fall into one.
+        if let oldest = drift.map(\.at).min() {
+            let fitted = call.now.since(axis(since, call.now, [oldest]).lowerBound)
+            let finer = Interval(milliseconds: max(1000, fitted.milliseconds / points))
+            if finer < step { drift = try await call.queries.drift(by: tag, since: since, step: finer) }
+        }
         let accuracy = try await call.queries.accuracy(since: since)
         let latency = try await call.queries.latency(since: since)
-        let axis = since...call.now
+        let period = axis(since, call.now, drift.map(\.at) + accuracy.map(\.at))
         let view = View(
             tagChoices: [ChoiceView(value: "*", name: "All devices", isChosen: tag == nil)]
                 + keys.map { ChoiceView(value: $0, name: $0, isChosen: $0 == tag) },
             spanChoices: Span.allCases.map { ChoiceView(value: $0.rawValue, name: $0.name, isChosen: $0 == span) },
-            hasAccuracy: !accuracy.isEmpty, accuracy: accuracyCharts(accuracy, axis),
+            hasAccuracy: !accuracy.isEmpty, accuracy: accuracyCharts(accuracy, period),
             noAccuracy: accuracy.isEmpty
                 ? EmptyView(
                     icon: "annotate", heading: "No estimate in this period",
                     text:
                         "Accuracy is estimated from annotated samples, weighted by the probability with which each was chosen. Annotate some to see it."
                 ) : nil,
-            hasDrift: !drift.isEmpty, drift: driftCharts(drift, axis),
+            hasDrift: !drift.isEmpty, drift: driftCharts(drift, period),
             noDrift: drift.isEmpty
                 ? EmptyView(
                     icon: "monitoring", heading: "No drift verdict in this period",
@@ -99,6 +105,14 @@ enum MonitoringPage {
                     icon: "clock", heading: "No report in this period", text: "Devices report while they infer.") : nil)
         return try await call.page(
             "monitoring", title: "Monitoring", lede: "How well the models do, by group of devices.", view)
+    }
+
+    /// The period that charts show: all of what was asked for, or from a little before the oldest data on if all of it
+    /// is younger.
+    static func axis(_ since: Instant, _ now: Instant, _ moments: [Instant]) -> ClosedRange<Instant> {
+        guard let oldest = moments.min(), oldest < now else { return since...now }
+        let room = max(now.since(oldest).milliseconds / 20, 5_000)
+        return max(since, oldest.advanced(by: Interval(milliseconds: -room)))...now
     }
 
     // MARK: - Drift

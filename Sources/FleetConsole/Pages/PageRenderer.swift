@@ -15,6 +15,7 @@ struct PageRenderer: Sendable {
         "fleet": PackageResources.fleet_mustache, "icons": PackageResources.icons_mustache,
         "layout": PackageResources.layout_mustache, "login": PackageResources.login_mustache,
         "models": PackageResources.models_mustache, "monitoring": PackageResources.monitoring_mustache,
+        "policy": PackageResources.policy_mustache,
         "release": PackageResources.release_mustache, "rollout": PackageResources.rollout_mustache,
         "rollouts": PackageResources.rollouts_mustache, "settings": PackageResources.settings_mustache,
         "stat": PackageResources.stat_mustache, "status": PackageResources.status_mustache,

@@ -16,6 +16,7 @@ enum SettingsPage {
         var hasPolicies: Bool
         var policies: [Policy]
         var noPolicies: EmptyView?
+        var newPolicies: [NewPolicy]
         var keyNote: String
         var hasKeys: Bool
         var keys: [Key]
@@ -46,6 +47,13 @@ enum SettingsPage {
         var by: String
         var changed: TimeView
         var document: String
+        /// For those who may change it.
+        var form: PolicyForm.View?
+    }
+
+    struct NewPolicy {
+        var title: String
+        var form: PolicyForm.View
     }
 
     struct Key {
@@ -80,6 +88,7 @@ enum SettingsPage {
                     text:
                         "A retrain policy starts training on drift, accuracy, annotations or a schedule; a sampling policy says who samples."
                 ) : nil,
+            newPolicies: call.may(.operate) ? Self.newPolicies : [],
             keyNote: threshold.map { "A release needs \($0) of them" } ?? "", hasKeys: !keys.isEmpty,
             keys: keys.map {
                 Key(
@@ -87,6 +96,13 @@ enum SettingsPage {
                     state: $0.revokedAt == nil ? .ok("Trusted") : .bad("Revoked", icon: "off"))
             })
         return try await call.page("settings", title: "Settings", view)
+    }
+
+    private static var newPolicies: [NewPolicy] {
+        [
+            NewPolicy(title: "New retraining policy", form: PolicyForm.view(.retrain, nil)),
+            NewPolicy(title: "New sampling policy", form: PolicyForm.view(.sampling, nil)),
+        ]
     }
 
     static func makeToken(_ call: PageRequest) async throws -> Response {
@@ -130,6 +146,7 @@ enum SettingsPage {
         Policy(
             name: record.name, kind: record.kind == .retrain ? "retraining" : "sampling",
             state: record.enabled ? .ok("On") : .plain("Off", icon: "off"), by: record.updatedBy,
-            changed: call.time(record.updatedAt), document: record.document)
+            changed: call.time(record.updatedAt), document: record.document,
+            form: call.may(.operate) ? PolicyForm.view(record.kind, record) : nil)
     }
 }

@@ -7,9 +7,9 @@
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
   // One way to call the API: session cookie, form token, errors as the API words them.
-  async function api(path, body) {
+  async function api(path, body, method) {
     const response = await fetch("/api/v1" + path, {
-      method: body === undefined ? "GET" : "POST",
+      method: method || (body === undefined ? "GET" : "POST"),
       headers: { "Accept": "application/json", "Content-Type": "application/json", "X-CSRF-Token": formToken },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
@@ -97,6 +97,8 @@
     source.addEventListener("change", (event) => {
       if (liveKinds.has(JSON.parse(event.data).kind)) scheduleRefresh();
     });
+    // This page was too slow to read everything: it looks at all of it again.
+    source.addEventListener("resync", scheduleRefresh);
     setInterval(() => { if (!document.hidden) scheduleRefresh(); }, 30000);
   }
 
@@ -152,8 +154,9 @@
     const last = judged.pop();
     if (!last) { toast("Nothing to undo in this session"); return; }
     keep("judged", judged);
+    await api("/samples/" + last + "/annotations", undefined, "DELETE");
     await show("?sample=" + last);
-    toast("Back at the last sample: choose again");
+    toast("Annotation withdrawn: choose again");
   }
   async function skip() {
     keep("skipped", [...store("skipped"), $("#work").dataset.sample]);

@@ -17,14 +17,15 @@ enum WebhookQueue {
         }
     }
 
-    /// The deliveries whose time has come, oldest first, with their webhooks.
+    /// Each webhook's oldest delivery whose time has come, but for those that have one under way.
     static func due(
-        _ database: Database, at now: Instant, limit: Int
+        _ database: Database, at now: Instant, without busy: Set<Int64>
     ) throws -> [(delivery: WebhookDeliveryRecord, webhook: WebhookRecord)] {
-        let deliveries = try WebhookDeliveryRecord.filter(Column("state") == WebhookDeliveryState.pending)
-            .filter(Column("nextAt") <= now).order(Column("nextAt"), Column("id")).limit(limit).fetchAll(database)
-        return try deliveries.compactMap { delivery in
-            try WebhookRecord.fetchOne(database, key: delivery.webhook).map { (delivery, $0) }
+        try WebhookRecord.fetchAll(database).compactMap { webhook in
+            guard let id = webhook.id, !busy.contains(id) else { return nil }
+            let due = Column("webhook") == id && Column("state") == WebhookDeliveryState.pending
+            return try WebhookDeliveryRecord.filter(due && Column("nextAt") <= now)
+                .order(Column("nextAt"), Column("id")).fetchOne(database).map { ($0, webhook) }
         }
     }
 

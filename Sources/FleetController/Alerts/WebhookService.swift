@@ -10,8 +10,6 @@ import NIOHTTP1
 
 /// Where alerts go: webhooks and the loop that delivers to them.
 public struct WebhookService: Sendable {
-    /// Deliveries under way at once.
-    static let concurrency = 4
     /// How often the queue is looked at when nothing wakes the loop.
     static let pause = Interval.seconds(1)
     /// The header with `sha256=` and the hexadecimal HMAC-SHA256 of the body under the webhook's secret.
@@ -57,26 +55,49 @@ public struct WebhookService: Sendable {
         }
     }
 
-    /// Delivers until the task is cancelled.
+    /// Delivers until the task is cancelled: to each webhook one message after the other, to all of them side by side,
+    /// so that a slow receiver delays nobody but itself.
     func run() async {
-        while !Task.isCancelled {
-            do {
-                let delivered = try await deliverDue()
-                if delivered > 0 { continue }
-            } catch {
-                context.logFailure(of: "webhooks", error)
+        await withTaskGroup(of: Int64?.self) { group in
+            var busy: Set<Int64> = []
+            group.addTask { await Self.rest() }
+            while !Task.isCancelled {
+                do {
+                    for (delivery, webhook) in try await due(without: busy) {
+                        busy.insert(delivery.webhook)
+                        group.addTask {
+                            await attempt(delivery, webhook)
+                            return delivery.webhook
+                        }
+                    }
+                } catch {
+                    context.logFailure(of: "webhooks", error)
+                }
+                guard let ended = await group.next() else { return }
+                if let ended { busy.remove(ended) } else { group.addTask { await Self.rest() } }
             }
-            try? await Task.sleep(for: .milliseconds(Self.pause.milliseconds))
+            group.cancelAll()
         }
     }
 
-    /// Tries every delivery whose time has come.
+    private static func rest() async -> Int64? {
+        try? await Task.sleep(for: .milliseconds(pause.milliseconds))
+        return nil
+    }
+
+    private func due(
+        without busy: Set<Int64>
+    ) async throws -> [(delivery: WebhookDeliveryRecord, webhook: WebhookRecord)] {
+        let now = context.now()
+        return try await context.read { try WebhookQueue.due($0, at: now, without: busy) }
+    }
+
+    /// Tries each webhook's oldest delivery whose time has come.
     ///
     /// - Returns: How many were tried.
     @discardableResult
     func deliverDue() async throws -> Int {
-        let now = context.now()
-        let due = try await context.read { try WebhookQueue.due($0, at: now, limit: Self.concurrency) }
+        let due = try await due(without: [])
         await withTaskGroup(of: Void.self) { group in
             for (delivery, webhook) in due { group.addTask { await attempt(delivery, webhook) } }
         }

@@ -18,41 +18,91 @@ public struct ChangeEvent: Hashable, Sendable {
     }
 }
 
+/// What a subscriber reads.
+public enum EventNotice: Hashable, Sendable {
+    case change(ChangeEvent)
+    /// Nothing changed; the reader is only to show that it is there.
+    case beat
+}
+
+/// A subscriber's own bounded queue.
+public struct EventSubscription: Sendable {
+    /// What changes, as it changes; it ends when the hub or the reader lets go.
+    public let notices: AsyncStream<EventNotice>
+    private let subscriber: EventSubscriber
+
+    init(_ notices: AsyncStream<EventNotice>, _ subscriber: EventSubscriber) {
+        self.notices = notices
+        self.subscriber = subscriber
+    }
+
+    /// Puts a beat into the queue, unless it is full: then there is enough to read.
+    public func beat() { subscriber.continuation.yield(.beat) }
+
+    /// Whether events were lost since this was asked last, because the reader was too slow: it should then look at
+    /// everything again.
+    public func takeLoss() -> Bool { subscriber.loss.take() }
+}
+
+/// Where a subscription's events come in.
+struct EventSubscriber: Sendable {
+    let continuation: AsyncStream<EventNotice>.Continuation
+    let loss = LossFlag()
+    let isWanted: @Sendable (ChangeEvent) -> Bool
+}
+
+/// Set when something was lost, cleared when that was told.
+final class LossFlag: Sendable {
+    private let isSet = Atomic(false)
+
+    func raise() { isSet.store(true, ordering: .releasing) }
+    func take() -> Bool { isSet.exchange(false, ordering: .acquiringAndReleasing) }
+}
+
 /// Fans change events out to any number of bounded streams. Publishing never waits.
 public final class EventHub: Sendable {
     private struct State {
         var next = 0
-        var subscribers: [Int: AsyncStream<ChangeEvent>.Continuation] = [:]
+        var subscribers: [Int: EventSubscriber] = [:]
     }
 
     private let state = Mutex(State())
 
     public init() {}
 
-    /// A stream of what changes from now on; it ends when the hub or the reader lets go.
-    public func subscribe() -> AsyncStream<ChangeEvent> {
+    /// A subscription to what changes from now on. At most `ControllerLimits.eventBacklog` events wait for its reader;
+    /// what comes while they do is lost, and `takeLoss` says so.
+    ///
+    /// - Parameter isWanted: other events do not count.
+    public func subscribe(
+        where isWanted: @escaping @Sendable (ChangeEvent) -> Bool = { _ in true }
+    ) -> EventSubscription {
         let (stream, continuation) = AsyncStream.makeStream(
-            of: ChangeEvent.self, bufferingPolicy: .bufferingNewest(ControllerLimits.eventBacklog))
+            of: EventNotice.self, bufferingPolicy: .bufferingOldest(ControllerLimits.eventBacklog))
+        let subscriber = EventSubscriber(continuation: continuation, isWanted: isWanted)
         let id = state.withLock { state -> Int? in
             guard state.subscribers.count < ControllerLimits.eventSubscribers else { return nil }
             state.next += 1
-            state.subscribers[state.next] = continuation
+            state.subscribers[state.next] = subscriber
             return state.next
         }
+        let subscription = EventSubscription(stream, subscriber)
         guard let id else {
             continuation.finish()
-            return stream
+            return subscription
         }
         continuation.onTermination = { [weak self] _ in
             self?.state.withLock { $0.subscribers[id] = nil }
         }
-        return stream
+        return subscription
     }
 
     /// Tells all subscribers.
     public func publish(_ event: ChangeEvent) {
         let subscribers = state.withLock { Array($0.subscribers.values) }
-        for subscriber in subscribers { subscriber.yield(event) }
+        for subscriber in subscribers where subscriber.isWanted(event) {
+            if case .dropped = subscriber.continuation.yield(.change(event)) { subscriber.loss.raise() }
+        }
     }
 
     /// Ends all streams.
@@ -61,6 +111,6 @@ public final class EventHub: Sendable {
             defer { state.subscribers = [:] }
             return Array(state.subscribers.values)
         }
-        for subscriber in subscribers { subscriber.finish() }
+        for subscriber in subscribers { subscriber.continuation.finish() }
     }
 }

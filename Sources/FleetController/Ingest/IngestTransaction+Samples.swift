@@ -8,29 +8,22 @@ import GRDB
 /// Samples: whole ones and those that come in parts.
 extension IngestTransaction {
     mutating func applySample(_ sample: SampleMessage, _ encoded: [UInt8], of device: DeviceRecord) throws {
-        guard sample.partCount > 1 else { return try insert(sample, of: device) }
-        let isStored = try isCommitted(sample, device.id)
-        if !isStored {
-            try SamplePartRecord(
-                device: device.id, boot: sample.boot, sequence: Int64(sample.sequence), part: sample.part,
-                partCount: sample.partCount, payload: Data(encoded), receivedAt: now
-            ).insert(database, onConflict: .ignore)
-        }
+        let isStored = try StreamCursor.holds(
+            database, device: device.id, boot: sample.boot, stream: .sample, sequence: sample.sequence)
         guard !isStored else {
             return try commit(device.id, sample.boot, .sample, sample.sequence, isNew: false)
         }
+        guard sample.partCount > 1 else { return try insert(sample, of: device) }
+        try SamplePartRecord(
+            device: device.id, boot: sample.boot, sequence: Int64(sample.sequence), part: sample.part,
+            partCount: sample.partCount, payload: Data(encoded), receivedAt: now
+        ).insert(database, onConflict: .ignore)
         if let whole = try assemble(sample, device.id) {
             try insert(whole, of: device)
             try parts(sample, device.id).deleteAll(database)
         } else {
             try forgetOldestParts(device.id)
         }
-    }
-
-    private func isCommitted(_ sample: SampleMessage, _ device: DeviceID) throws -> Bool {
-        try SampleRecord.filter(
-            Column("device") == device && Column("boot") == sample.boot && Column("sequence") == Int64(sample.sequence)
-        ).fetchCount(database) > 0
     }
 
     private func parts(_ sample: SampleMessage, _ device: DeviceID) -> QueryInterfaceRequest<SamplePartRecord> {

@@ -104,9 +104,11 @@ struct IngestTransaction {
             outcome.refuse(device.id, "wrongShape", "a report whose histograms do not fit the release's baseline")
             return
         }
-        try ReportRecord(device: device.id, report: report, encoded: encoded, receivedAt: now)
-            .insert(database, onConflict: .ignore)
-        let isNew = database.changesCount > 0
+        let isNew = try !StreamCursor.holds(
+            database, device: device.id, boot: report.boot, stream: .report, sequence: report.sequence)
+        if isNew {
+            try ReportRecord(device: device.id, report: report, encoded: encoded, receivedAt: now).insert(database)
+        }
         if !isNew, context.bugs.contains(.countTwice) { try storeTwice(report, encoded, of: device) }
         try commit(device.id, report.boot, .report, report.sequence, isNew: isNew)
         guard isNew else { return }

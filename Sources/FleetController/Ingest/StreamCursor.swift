@@ -24,6 +24,14 @@ enum StreamCursor {
         try cursor.save(database)
     }
 
+    /// Whether a sequence was committed before. The cursor knows it even when the row was removed by its age.
+    static func holds(
+        _ database: Database, device: DeviceID, boot: String, stream: StreamKind, sequence: UInt64
+    ) throws -> Bool {
+        guard let cursor = try find(database, device, boot, stream) else { return false }
+        return sequence <= UInt64(cursor.highest) && !cursor.holes.contains(sequence)
+    }
+
     /// The pure part of `advance`.
     static func move(_ cursor: inout StreamCursorRecord, to sequence: UInt64) {
         let highest = UInt64(cursor.highest)

@@ -34,6 +34,7 @@ struct AccuracyService: Sendable {
                 let newest = try await context.read { database in
                     [
                         try Int64.fetchOne(database, sql: "SELECT max(id) FROM annotation") ?? 0,
+                        try Int64.fetchOne(database, sql: "SELECT max(withdrawnAt) FROM annotation") ?? 0,
                         try Int64.fetchOne(
                             database, sql: "SELECT max(counter) FROM release WHERE stage = ?",
                             arguments: [ReleaseStage.released]) ?? 0,
@@ -44,35 +45,32 @@ struct AccuracyService: Sendable {
                     seen = newest
                 }
             } catch {
-                context.logger.error("accuracy cannot be estimated", metadata: ["error": "\(error)"])
+                context.logFailure(of: "accuracy", error)
             }
             try? await Task.sleep(for: Self.interval)
         }
     }
 
-    /// Estimates anew for all groups of all versions with annotations.
+    /// Estimates anew for all groups of all versions with annotations: reads and reckons in a snapshot, so that only the
+    /// few new rows wait for the database's one writer.
     func update() async throws {
         let now = context.now()
         let tags = context.configuration.groupTags
+        let estimates = try await context.read { try Self.estimates($0, tags: tags) }
         try await context.write { database, changes in
-            for (key, judged) in try Self.judged(database, tags: tags).sorted(by: { $0.key < $1.key }) {
-                guard judged.count >= Self.minimumLabels, let estimate = AccuracyEstimate(judged) else { continue }
+            for (key, estimate) in estimates {
                 try Self.store(database, key, estimate, at: now, changes: &changes)
             }
         }
     }
 
-    /// Annotated samples by version and group; a sample counts for its tags' groups and for all.
-    private static func judged(_ database: Database, tags: [String]) throws -> [Key: [JudgedSample]] {
-        var groups: [Key: [JudgedSample]] = [:]
-        let samples = try SampleRecord.filter(Column("verdict") == AnnotationVerdict.class).fetchCursor(database)
-        while let sample = try samples.next() {
-            let judged = JudgedSample(
-                isCorrect: sample.predictedClass == sample.verdictClass, probability: sample.probability)
-            let names = [Self.everyone] + tags.compactMap { tag in sample.tags[tag].map { "\(tag)=\($0)" } }
-            for name in names { groups[Key(version: sample.version, group: name), default: []].append(judged) }
+    private static func estimates(_ database: Database, tags: [String]) throws -> [(Key, AccuracyEstimate)] {
+        try AccuracyStrata.read(database, tags: tags).sorted { $0.key < $1.key }.flatMap { version, strata in
+            strata.groups(everyone: Self.everyone).compactMap { group, parts in
+                guard parts.reduce(0, { $0 + $1.samples.count }) >= Self.minimumLabels else { return nil }
+                return AccuracyEstimate(strata: parts).map { (Key(version: version, group: group), $0) }
+            }
         }
-        return groups
     }
 
     private static func store(

@@ -22,13 +22,56 @@ struct RetrainService: Sendable {
 
     /// Works until the task is cancelled.
     func run() async {
+        var trouble = PolicyTrouble()
         while !Task.isCancelled {
             do {
-                for policy in try await policies() { try await look(policy) }
+                try await turn(&trouble)
             } catch {
-                context.logger.error("a retrain policy cannot be followed", metadata: ["error": "\(error)"])
+                context.logFailure(of: "retraining", error)
             }
             try? await Task.sleep(for: Self.interval)
+        }
+    }
+
+    /// Lets each policy look once. One that cannot be followed opens an alert, is tried again with growing pauses, and
+    /// keeps none of the others from their turn.
+    func turn(_ trouble: inout PolicyTrouble) async throws {
+        for policy in try await policies() where trouble.mayTry(policy.name, at: context.now()) {
+            do {
+                try await look(policy)
+                try await mended(policy, &trouble)
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                try await failed(policy, error, &trouble)
+            }
+        }
+    }
+
+    private func failed(_ policy: PolicyRecord, _ error: any Error, _ trouble: inout PolicyTrouble) async throws {
+        let now = context.now()
+        trouble.note(policy.name, at: now)
+        let known = error as? ControllerError
+        context.logger.error(
+            "a retrain policy cannot be followed", metadata: ["policy": "\(policy.name)", "error": "\(error)"])
+        try await context.write { database, changes in
+            try AlertBook.open(
+                database,
+                AlertCondition(
+                    fingerprint: PolicyTrouble.fingerprint(policy.name), kind: .training, severity: .warning,
+                    subject: policy.name, title: "Policy \(policy.name) cannot be followed",
+                    reason: known?.message ?? String("\(error)".prefix(ControllerLimits.noteCharacters)),
+                    action: known.flatMap { $0.hint.isEmpty ? nil : $0.hint }
+                        ?? "Mend the policy, or look at the controller's log."), at: now, changes: &changes)
+        }
+    }
+
+    private func mended(_ policy: PolicyRecord, _ trouble: inout PolicyTrouble) async throws {
+        guard trouble.forget(policy.name) else { return }
+        let now = context.now()
+        try await context.write { database, changes in
+            try AlertBook.close(
+                database, fingerprint: PolicyTrouble.fingerprint(policy.name), at: now, changes: &changes)
         }
     }
 
@@ -76,25 +119,37 @@ struct RetrainService: Sendable {
                 return RetrainObservation(newAnnotations: annotations)
             }
             return RetrainObservation(
-                drift: try Self.drift(database, tags: tags), accuracy: try Self.accuracy(database, champion),
+                drift: try Self.drift(database, of: model, tags: tags), accuracy: try Self.accuracy(database, champion),
                 newAnnotations: annotations)
         }
     }
 
-    /// Devices with an open drift alert among those that have a verdict, by group; `*` is all of them.
-    private static func drift(_ database: Database, tags: [String]) throws -> [RetrainObservation.GroupDrift] {
-        let judged = try DeviceID.fetchAll(database, sql: "SELECT DISTINCT device FROM drift_point")
-        let drifted = Set(
-            try String.fetchAll(
-                database, sql: "SELECT subject FROM alert WHERE kind = ? AND closedAt IS NULL",
-                arguments: [AlertKind.drift]))
+    /// Devices with an open drift alert among those that run a release of this model and have a verdict on it, by group;
+    /// `*` is all of them.
+    private static func drift(
+        _ database: Database, of model: ModelName, tags: [String]
+    ) throws -> [RetrainObservation.GroupDrift] {
+        let judged = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT own.device, max(EXISTS (
+                    SELECT 1 FROM alert WHERE closedAt IS NULL AND fingerprint = 'drift/' || own.device || '/' || own.slot
+                )) AS drifted
+                FROM device_slot AS own
+                JOIN release ON release.digest = own.champion
+                JOIN release_part AS part ON part.release = release.name AND part.slot = own.slot
+                WHERE part.model = ? AND EXISTS (
+                    SELECT 1 FROM drift_point AS point
+                    WHERE point.device = own.device AND point.slot = own.slot AND point.release = own.champion)
+                GROUP BY own.device
+                """, arguments: [model])
         var groups: [String: RetrainObservation.GroupDrift] = [:]
-        for device in judged {
-            let own = try DeviceQueries.tags(database, of: device)
+        for row in judged {
+            let own = try DeviceQueries.tags(database, of: row["device"])
             let names = [AccuracyService.everyone] + tags.compactMap { tag in own[tag].map { "\(tag)=\($0)" } }
             for name in names {
                 groups[name, default: .init(group: name, devices: 0, drifted: 0)].devices += 1
-                if drifted.contains(device.text) { groups[name]?.drifted += 1 }
+                if row["drifted"] { groups[name]?.drifted += 1 }
             }
         }
         return groups.values.sorted { $0.group < $1.group }

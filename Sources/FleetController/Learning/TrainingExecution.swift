@@ -113,11 +113,16 @@ struct TrainingExecution: Sendable {
     /// Runs the trainer, storing its progress as it comes; ends it when the run was cancelled meanwhile.
     private func train(_ job: JobFolder) async throws {
         let journal = RunJournal()
-        let command = context.configuration.trainers[run.trainer]
+        let configuration = context.configuration
+        let trainer = configuration.trainers[run.trainer].map {
+            TrainerProcess(
+                command: $0, passing: configuration.trainerEnvironment, grace: configuration.trainerGrace)
+        }
+        let limit = configuration.trainingLimit
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                if let command {
-                    let status = try await TrainerProcess(command: command).run(job.url) { journal.take(line: $0) }
+                if let trainer {
+                    let status = try await trainer.run(job.url) { journal.take(line: $0) }
                     guard status == 0 else {
                         let end = journal.snapshot.log.suffix(400)
                         throw ControllerError(.unavailable, "the trainer ended with status \(status): \(end)")
@@ -132,6 +137,12 @@ struct TrainingExecution: Sendable {
                     try await Task.sleep(for: Self.flushInterval)
                     try await flush(journal)
                 }
+            }
+            group.addTask {
+                try await Task.sleep(for: .milliseconds(limit.milliseconds))
+                throw ControllerError(
+                    .limitReached, "the trainer was stopped: it took longer than \(limit.milliseconds / 1000) s",
+                    hint: "training.time_limit in the controller's configuration")
             }
             defer { group.cancelAll() }
             _ = try await group.next()

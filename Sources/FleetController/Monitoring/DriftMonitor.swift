@@ -8,6 +8,7 @@ import Synchronization
 /// Judges a device's newest window each time that it reported, stores the points and opens or closes its alert.
 final class DriftMonitor: Sendable {
     private let context: ControllerContext
+    private let releases = ReleaseParts()
     private let pending = Mutex<Set<IngestOutcome.Window>>([])
     private let wakeup = Wakeup()
     /// How often it looks when nothing was reported.
@@ -58,7 +59,8 @@ final class DriftMonitor: Sendable {
     /// - Returns: the verdict; nil without reports of a known release.
     @discardableResult
     func judge(_ window: IngestOutcome.Window) async throws -> DriftVerdict? {
-        guard let reading = try await context.read({ try DriftReading.read($0, window) }) else { return nil }
+        guard let reading = try await context.read({ [releases] in try DriftReading.read($0, window, releases) })
+        else { return nil }
         guard reading.verdict.outcome != .tooFewInferences else { return reading.verdict }
         let now = context.now()
         try await context.write { database, changes in

@@ -18,20 +18,21 @@ struct DriftReading: Sendable {
     /// Reads the newest reports of a window back to its span.
     ///
     /// - Returns: nil if the release is not known or nothing was reported.
-    static func read(_ database: Database, _ key: IngestOutcome.Window) throws -> DriftReading? {
-        guard let release = try ReleaseRows.find(database, key.release),
-            let part = try ReleaseManifest(decoding: [UInt8](release.manifest)).part(for: key.slot)
-        else { return nil }
+    static func read(
+        _ database: Database, _ key: IngestOutcome.Window, _ releases: ReleaseParts
+    ) throws -> DriftReading? {
+        guard let (name, part) = try releases.part(database, key.release, key.slot) else { return nil }
         var window = DriftWindow(baseline: part.baseline)
         let reports = try ReportRecord.filter(
             Column("device") == key.device && Column("slot") == key.slot && Column("release") == key.release
+                && Column("inferences") > 0
         ).order(Column("endedAt").desc, Column("sequence").desc).fetchCursor(database)
         while !window.isFull, let record = try reports.next() {
             try window.merge(Report(decoding: [UInt8](record.payload)))
         }
         guard window.reports > 0 else { return nil }
         return DriftReading(
-            device: key.device, slot: key.slot, release: release.name, digest: key.release, part: part, window: window,
+            device: key.device, slot: key.slot, release: name, digest: key.release, part: part, window: window,
             verdict: try window.verdict())
     }
 

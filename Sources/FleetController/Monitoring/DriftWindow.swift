@@ -4,8 +4,11 @@ import Sketches
 
 /// Reports of one release merged: counts add up exactly, whatever the devices and intervals were.
 struct DriftWindow: Sendable {
-    /// The most reports that a window is made of.
+    /// Reports after which a window that can be judged reaches back no further.
     static let reports = 64
+    /// The most reports that a window is made of. A report counts at least one inference, so only a release that wants
+    /// more inferences than this for a verdict could miss it.
+    static let mostReports = 10_000
     /// A window reaches back until it holds this many times the inferences that a verdict needs: enough to be calm,
     /// few enough to see a change soon (thresholds were derived on windows of the verdict's own minimum).
     static let span = 2
@@ -22,9 +25,12 @@ struct DriftWindow: Sendable {
         predictions = Array(repeating: 0, count: baseline.predictions.counts.count)
     }
 
-    /// It reaches back far enough.
+    /// It reaches back far enough: over `span` times the inferences of a verdict, or over `reports` reports if these
+    /// are enough for one. A device that infers seldom is judged on a longer time, not never.
     var isFull: Bool {
-        reports >= Self.reports || inferences >= UInt64(Self.span * baseline.minimumInferences)
+        let minimum = UInt64(max(baseline.minimumInferences, 1))
+        if inferences >= UInt64(Self.span) * minimum { return true }
+        return reports >= Self.mostReports || (reports >= Self.reports && inferences >= minimum)
     }
 
     /// Adds a report that fits the baseline; another one changes nothing.

@@ -14,17 +14,75 @@ struct Housekeeping: Sendable {
     /// A refusal alert closes when its sender was quiet for this long.
     static let refusalQuiet = Interval.minutes(60)
 
+    /// Rows that one transaction removes at most, so that ingest never waits long.
+    static let rowsAtOnce = 2000
+
     let context: ControllerContext
 
     /// Works until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
-            do { try await sweep() } catch {
+            do {
+                try await sweep()
+                try await retire()
+            } catch {
                 context.logFailure(of: "housekeeping", error)
             }
             try? await Task.sleep(for: .milliseconds(Self.pause.milliseconds))
         }
     }
+
+    /// Removes reports, samples and receipts that are older than the configuration keeps them, a part at a time.
+    func retire() async throws {
+        let limits = context.configuration.retention
+        let kinds: [(Interval?, String)] = [
+            (limits.reports, Self.oldReports), (limits.samples, Self.oldSamples), (limits.receipts, Self.oldReceipts),
+        ]
+        for (lifetime, sql) in kinds {
+            guard let lifetime else { continue }
+            let before = context.now().advanced(by: Interval(milliseconds: -lifetime.milliseconds))
+            var removed = Self.rowsAtOnce
+            while removed == Self.rowsAtOnce, !Task.isCancelled {
+                removed = try await context.write { database, _ in
+                    try database.execute(sql: sql, arguments: [before, Self.rowsAtOnce])
+                    return database.changesCount
+                }
+            }
+        }
+    }
+
+    /// What was committed stays acknowledged: the cursors of the streams remember it, not the rows.
+    private static let oldReports = """
+        DELETE FROM report WHERE rowid IN (SELECT rowid FROM report WHERE receivedAt < ? LIMIT ?)
+        """
+    /// Never one with an annotation, withdrawn or not, or in a dataset version.
+    private static let oldSamples = """
+        DELETE FROM sample WHERE id IN (
+            SELECT id FROM sample
+            WHERE verdict IS NULL AND receivedAt < ?
+              AND NOT EXISTS (SELECT 1 FROM annotation WHERE annotation.sample = sample.id)
+              AND NOT EXISTS (SELECT 1 FROM dataset_item WHERE dataset_item.sample = sample.id)
+            LIMIT ?)
+        """
+    /// Never the proof of what a device runs, nor what an open rollout counts as success.
+    private static let oldReceipts = """
+        DELETE FROM receipt WHERE (device, slot, release, committedAt) IN (
+            SELECT device, slot, release, committedAt FROM receipt
+            WHERE receivedAt < ?
+              AND EXISTS (
+                  SELECT 1 FROM receipt AS newer
+                  WHERE newer.device = receipt.device AND newer.slot = receipt.slot
+                    AND newer.committedAt > receipt.committedAt)
+              AND NOT EXISTS (
+                  SELECT 1 FROM device_slot AS own
+                  WHERE own.device = receipt.device AND own.slot = receipt.slot
+                    AND receipt.release IN (own.champion, own.previous, own.desiredRelease))
+              AND NOT EXISTS (
+                  SELECT 1 FROM rollout JOIN release ON release.name = rollout.release
+                  WHERE release.digest = receipt.release
+                    AND rollout.state NOT IN ('completed', 'aborted', 'rolledBack'))
+            LIMIT ?)
+        """
 
     /// Removes what is too old and closes what is over.
     func sweep() async throws {

@@ -18,16 +18,17 @@ public struct GroupDrift: Sendable {
 /// What monitoring knows beyond the stored points.
 public struct MonitoringService: Sendable {
     let context: ControllerContext
+    let releases = ReleaseParts()
 
     /// Drift by the values of a tag, over what the devices run now.
     public func groupDrift(by tag: String) async throws -> [GroupDrift] {
-        try await context.read { database in
+        try await context.read { [releases] database in
             var readings: [String: (first: DriftReading, window: DriftWindow, devices: Int)] = [:]
             for slot in try DeviceSlotRecord.filter(Column("champion") != nil).fetchAll(database) {
                 guard let release = slot.champion,
                     let value = try DeviceQueries.tags(database, of: slot.device)[tag],
                     let reading = try DriftReading.read(
-                        database, .init(device: slot.device, slot: slot.slot, release: release))
+                        database, .init(device: slot.device, slot: slot.slot, release: release), releases)
                 else { continue }
                 let key = "\(tag)=\(value)\u{0}\(slot.slot)\u{0}\(release.hex)"
                 if var group = readings[key] {

@@ -39,8 +39,11 @@ public struct PolicyService: Sendable {
             if kind == .sampling || old?.kind == .sampling {
                 try DesiredDocument.refreshAll(database, fallback: fallback)
             }
+            // Whatever was wrong with the old one: the new one has to show it anew.
+            try AlertBook.close(
+                database, fingerprint: PolicyTrouble.fingerprint(name), at: scope.now, changes: &scope.changes)
             scope.detail = ["kind": kind.rawValue, "document": document, "enabled": "\(enabled)"]
-            scope.changes = [ChangeEvent(.policy, name)]
+            scope.changes.append(ChangeEvent(.policy, name))
             return record
         }
         deliver()

@@ -71,6 +71,39 @@ public struct SampleService: Sendable {
         }
     }
 
+    /// Takes the latest annotation back, as a person does who pressed the wrong key: it stays in the history, and the one
+    /// before it counts again, or none.
+    ///
+    /// - Throws: `wrongState` without an annotation; `forbidden` if another person gave it, unless the caller is an
+    ///   operator.
+    public func withdraw(_ id: Int64, by caller: Identity) async throws -> SampleRecord {
+        try await context.perform(Command("samples.withdraw", by: caller, role: .annotator, subject: id)) {
+            database, scope in
+            guard var sample = try SampleRecord.fetchOne(database, key: id) else {
+                throw ControllerError.notFound("sample", id)
+            }
+            let counting = AnnotationRecord.filter(Column("sample") == id && Column("withdrawnAt") == nil)
+                .order(Column("id").desc)
+            guard var latest = try counting.fetchOne(database) else {
+                throw ControllerError(.wrongState, "sample \(id) has no annotation to withdraw")
+            }
+            if latest.identity != caller.name { try caller.require(.operator, for: "samples.withdraw of another's") }
+            latest.withdrawnAt = scope.now
+            try latest.update(database)
+            let before = try counting.fetchOne(database)
+            sample.verdict = before?.verdict
+            sample.verdictClass = before?.className
+            sample.annotatedAt = before?.createdAt
+            try sample.update(database)
+            scope.detail = [
+                "annotation": "\(latest.id ?? 0)", "verdict": latest.verdict.rawValue, "class": latest.className ?? "",
+                "by": latest.identity,
+            ]
+            scope.changes = [ChangeEvent(.annotation, id)]
+            return sample
+        }
+    }
+
     private static func check(
         _ database: Database, _ sample: SampleRecord, _ verdict: AnnotationVerdict, _ className: String?
     ) throws -> String? {

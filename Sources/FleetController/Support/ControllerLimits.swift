@@ -20,6 +20,7 @@ public enum ControllerLimits {
     public static let webhooks = 32
     /// Subscribers to change events.
     public static let eventSubscribers = 256
-    /// Events that wait for a slow subscriber; older ones are dropped, because every event only says "look again".
+    /// Events that wait for a slow subscriber; when they are full, further ones are lost and it is told to look at
+    /// everything again, because every event only says "look again" anyway.
     public static let eventBacklog = 256
 }

@@ -26,10 +26,17 @@ public struct TokenService: Sendable {
     public func create(
         identity: String, role: Role, note: String = "", expiresAt: Instant? = nil, by caller: Identity
     ) async throws -> NewToken {
+        try await create(Self.text(), identity, role, note, expiresAt, by: caller)
+    }
+
+    private static func text() throws -> String { prefix + (try SecureRandom.token(byteCount: randomBytes)) }
+
+    private func create(
+        _ text: String, _ identity: String, _ role: Role, _ note: String, _ expiresAt: Instant?, by caller: Identity
+    ) async throws -> NewToken {
         guard (1...64).contains(identity.count) else {
             throw ControllerError(.invalid, "an identity's name has 1 to 64 characters")
         }
-        let text = Self.prefix + (try SecureRandom.token(byteCount: Self.randomBytes))
         let hash = Self.hash(text)
         let record = try await context.perform(Command("tokens.create", by: caller, role: .admin, subject: identity)) {
             database, scope in
@@ -81,9 +88,14 @@ public struct TokenService: Sendable {
     }
 
     /// Makes the first admin's token if no token was ever made; nil otherwise.
-    public func makeFirstAdmin() async throws -> NewToken? {
+    ///
+    /// - Parameter keep: puts the text where its owner finds it, before the token exists: a controller that is killed in
+    ///   between leaves a text that opens nothing and makes another at its next start, never a token that nobody has.
+    public func makeFirstAdmin(keep: (String) throws -> Void) async throws -> NewToken? {
         guard try await context.read({ try TokenRecord.fetchCount($0) }) == 0 else { return nil }
-        return try await create(identity: "admin", role: .admin, note: "made at the first start", by: .local)
+        let text = try Self.text()
+        try keep(text)
+        return try await create(text, "admin", .admin, "made at the first start", nil, by: .local)
     }
 
     static func hash(_ text: String) -> Digest { SHA256.hash([UInt8](text.utf8)) }

@@ -1,7 +1,7 @@
 public import FleetModel
 public import GRDB
 
-/// A person's verdict on a sample; the history is kept and the latest counts.
+/// A person's verdict on a sample; the history is kept and the latest that was not withdrawn counts.
 public struct AnnotationRecord: Codable, Hashable, Sendable, FetchableRecord, MutablePersistableRecord, Identifiable {
     public static let databaseTableName = "annotation"
 
@@ -14,10 +14,12 @@ public struct AnnotationRecord: Codable, Hashable, Sendable, FetchableRecord, Mu
     /// Time that the person took.
     public var seconds: Double
     public var createdAt: Instant
+    /// When it was taken back; it then counts no more.
+    public var withdrawnAt: Instant?
 
     public init(
         id: Int64? = nil, sample: Int64, verdict: AnnotationVerdict, className: String? = nil, identity: String,
-        seconds: Double = 0, createdAt: Instant
+        seconds: Double = 0, createdAt: Instant, withdrawnAt: Instant? = nil
     ) {
         self.id = id
         self.sample = sample
@@ -26,6 +28,7 @@ public struct AnnotationRecord: Codable, Hashable, Sendable, FetchableRecord, Mu
         self.identity = identity
         self.seconds = seconds
         self.createdAt = createdAt
+        self.withdrawnAt = withdrawnAt
     }
 
     public mutating func didInsert(_ inserted: InsertionSuccess) { id = inserted.rowID }

@@ -1,4 +1,14 @@
 extension Schema {
+    /// A withdrawn annotation stays in the history and counts no more. Inference counts of a version are asked for with
+    /// each new estimate, from an index alone.
+    static let withdrawal = """
+        ALTER TABLE annotation ADD COLUMN withdrawnAt INTEGER;
+        CREATE INDEX annotation_withdrawn ON annotation(withdrawnAt) WHERE withdrawnAt IS NOT NULL;
+        CREATE INDEX report_version ON report(model, number, device, inferences);
+        CREATE INDEX receipt_received ON receipt(receivedAt);
+        CREATE INDEX sample_received ON sample(receivedAt) WHERE verdict IS NULL;
+        """
+
     /// Annotations, datasets, training runs, retrain policies and what monitoring derives.
     static let learning = """
         CREATE TABLE annotation (

@@ -12,6 +12,7 @@ enum Schema {
                 try database.execute(sql: sql)
             }
         }
+        migrator.registerMigration("2: annotations can be withdrawn") { try $0.execute(sql: withdrawal) }
         return migrator
     }
 }

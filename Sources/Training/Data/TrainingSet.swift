@@ -1,4 +1,5 @@
 public import FleetModel
+import Sketches
 
 /// Which part of the work a frame serves.
 public enum Split: String, Hashable, Sendable, CaseIterable, Codable {

@@ -1,5 +1,6 @@
 import FleetModel
 import Foundation
+import Sketches
 
 /// What one epoch came to.
 public struct EpochProgress: Hashable, Sendable {

@@ -1,3 +1,5 @@
+import Sketches
+
 /// One job's trainings: the model itself and those that leave groups out, side by side.
 struct TrainingTask: Sendable {
     let plan: NetworkPlan

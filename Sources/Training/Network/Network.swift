@@ -1,3 +1,5 @@
+import Sketches
+
 /// A network with its numbers: forward and backward over a batch. Used by one task at a time.
 final class Network {
     let plan: NetworkPlan

@@ -1,4 +1,5 @@
 public import FleetModel
+import Sketches
 
 /// Extents of what flows between layers; in memory the channels lie innermost (height, width, channels).
 public struct Extent: Hashable, Sendable {

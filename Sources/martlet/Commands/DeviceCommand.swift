@@ -1,5 +1,6 @@
 import ArgumentParser
 import FleetClient
+import FleetCrypto
 import FleetModel
 import Foundation
 
@@ -86,18 +87,13 @@ struct DeviceCommand: AsyncParsableCommand {
 enum IdentityFolder {
     /// Writes name → text pairs into a new folder, readable by its owner alone.
     static func write(files: JSONValue, to folder: String) throws {
-        let manager = FileManager.default
-        try manager.createDirectory(
+        try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         for (name, content) in files.object {
             guard !name.contains("/"), !name.hasPrefix("."), let text = content.string else {
                 throw FleetClientError.malformed(path: "devices", reason: "a file is named '\(name)'")
             }
-            let path = "\(folder)/\(name)"
-            guard
-                manager.createFile(
-                    atPath: path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
-            else { throw ValidationError("\(path) cannot be written") }
+            try PrivateFile.write(text.utf8, to: "\(folder)/\(name)")
         }
     }
 }

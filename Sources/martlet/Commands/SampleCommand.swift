@@ -4,7 +4,8 @@ import FleetClient
 /// `martlet sample`: frames that devices kept for people.
 struct SampleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sample", abstract: "List and label samples.", subcommands: [List.self, Label.self])
+        commandName: "sample", abstract: "List and label samples.",
+        subcommands: [List.self, Label.self, Withdraw.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List samples, the newest first.")
@@ -42,6 +43,20 @@ struct SampleCommand: AsyncParsableCommand {
             try await client.run { api in
                 let answer = try await api.post("/api/v1/samples/\(sample)/annotations", .object(body))
                 try client.show(answer) { _ in "annotated sample \(sample)" }
+            }
+        }
+    }
+
+    struct Withdraw: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a sample's newest annotation back; the one before counts again, or none.")
+        @OptionGroup var client: ClientOptions
+        @Argument(help: "The sample's id.") var sample: String
+
+        func run() async throws {
+            try await client.run { api in
+                let answer = try await api.delete("/api/v1/samples/\(sample)/annotations")
+                try client.show(answer) { _ in "withdrew the newest annotation of sample \(sample)" }
             }
         }
     }

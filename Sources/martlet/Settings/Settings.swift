@@ -39,6 +39,20 @@ extension Setting {
         "Most bytes of blobs that the broker keeps retained.")
     static let trainers = Setting(
         "training.trainers", .list, default: "", "Trainers beside the built-in one, each name=command.")
+    static let trainingLimit = Setting(
+        "training.time_limit", .integer(1...2_592_000), default: "21600",
+        "Seconds that a trainer may take; then it gets SIGTERM, and SIGKILL 10 s later.")
+    static let trainerEnvironment = Setting(
+        "training.environment", .list, default: "",
+        "Environment variables that trainers get beside PATH, HOME, TMPDIR and LANG, by name.")
+    static let reportDays = Setting(
+        "retention.reports", .integer(0...36_500), default: "90", "Days that reports are kept; 0 is for ever.")
+    static let sampleDays = Setting(
+        "retention.samples", .integer(0...36_500), default: "180",
+        "Days that samples are kept that nobody annotated and no dataset version holds; 0 is for ever.")
+    static let receiptDays = Setting(
+        "retention.receipts", .integer(0...36_500), default: "730",
+        "Days that receipts are kept, but each device's newest and those of open rollouts; 0 is for ever.")
     static let logLevel = Setting(
         "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]), default: "info",
         "Least severe level that is logged.")
@@ -50,6 +64,6 @@ enum Settings {
         .data, .httpHost, .httpPort, .tlsCertificate, .tlsKey, .broker, .brokerHost, .brokerNames, .brokerPort,
         .brokerAuthority,
         .brokerCertificate, .brokerKey, .initKeys, .threshold, .reportSeconds, .groupBy, .retainedBytes, .trainers,
-        .logLevel,
+        .trainingLimit, .trainerEnvironment, .reportDays, .sampleDays, .receiptDays, .logLevel,
     ]
 }

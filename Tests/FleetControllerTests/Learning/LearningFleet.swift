@@ -31,10 +31,13 @@ final class LearningFleet {
     let folder: URL
     let controller: FleetController
 
-    init(trainers: [String: [String]] = [:]) throws {
+    init(
+        trainers: [String: [String]] = [:], _ change: (inout ControllerConfiguration) -> Void = { _ in }
+    ) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "learning-\(UUID().uuidString)")
         var configuration = ControllerConfiguration(dataFolder: folder)
         configuration.trainers = trainers
+        change(&configuration)
         controller = try FleetController(
             configuration: configuration, pki: NoIdentities(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -123,6 +126,40 @@ final class LearningFleet {
                     createdAt: now)
                 try annotation.insert(database)
             }
+        }
+    }
+
+    /// Stores annotated samples of the device r0 that version 1 got right.
+    func insertRightSamples(_ count: Int, of version: VersionID) async throws {
+        let id = DeviceID(unchecked: "r0")
+        _ = try await controller.devices.provision(
+            DeviceRequest(id: id, tags: ["side": "R"], hardware: "any"), by: Self.operatorIdentity)
+        try await controller.store.database.write { database in
+            for index in 0..<count {
+                let values = FloatVector([Float(index), 5, 5])
+                let now = Instant.now()
+                var sample = SampleRecord(
+                    device: id, boot: "b", sequence: Int64(index), slot: .main,
+                    release: SHA256.hash(Array("m-1".utf8)), model: version.model, number: version.number,
+                    capturedAt: now, receivedAt: now, tag: "", probability: 0.25, kind: .table, frame: values,
+                    frameDigest: SHA256.hash([UInt8](values.data)), scores: [0.1, 0.9], predictedClass: "high",
+                    confidence: 0.9, margin: 0.8, tags: ["side": "R"], verdict: .class, verdictClass: "high",
+                    annotatedAt: now)
+                try sample.insert(database)
+            }
+        }
+    }
+
+    /// Stores what a device reported; only its counts mean anything.
+    func insertReport(_ device: String, inferences: Int64, of version: VersionID) async throws {
+        try await controller.store.database.write { database in
+            let digest = SHA256.hash(Array("m-1".utf8))
+            try ReportRecord(
+                device: DeviceID(unchecked: device), boot: "b", sequence: 1, slot: .main, release: digest,
+                image: digest, model: version.model, number: version.number, startedAt: .epoch, endedAt: .now(),
+                inferences: inferences, errors: 0, uncertain: 0, confidenceMean: 0, samplesOffered: 0,
+                samplesChosen: 0, samplesDropped: 0, reportsDropped: 0, payload: Data(), receivedAt: .now()
+            ).insert(database)
         }
     }
 

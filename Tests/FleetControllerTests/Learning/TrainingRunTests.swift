@@ -152,6 +152,41 @@ struct TrainingRunTests {
         #expect(try await training.get(id).state == .cancelled)
     }
 
+    @Test("a trainer that takes too long is stopped, killed when it does not listen, and its run fails with the limit")
+    func timeLimit() async throws {
+        let script = "trap '' TERM; echo started; sleep 60 & while true; do wait; done"
+        let fleet = try LearningFleet(trainers: ["slow": ["/bin/sh", "-c", script, "sh"]]) {
+            $0.trainingLimit = .seconds(1)
+            $0.trainerGrace = .seconds(1)
+        }
+        try await fleet.importFrames()
+        let start = ContinuousClock.now
+        let run = try await fleet.finish(
+            fleet.controller.training.start(fleet.request(trainer: "slow"), by: olga).id)
+        #expect(ContinuousClock.now - start < .seconds(20))
+        #expect(run.state == .failed)
+        #expect(run.failure?.contains("longer than 1 s") == true, "\(run.failure ?? "")")
+        #expect(run.log.contains("started"))
+    }
+
+    @Test("a trainer sees only the environment that it is given")
+    func environment() async throws {
+        setenv("MARTLET_TOKEN_OF_THIS_TEST", "secret", 1)
+        setenv("MARTLET_TEST_DEVICES", "0,1", 1)
+        defer { unsetenv("MARTLET_TOKEN_OF_THIS_TEST") }
+        let fleet = try LearningFleet(trainers: ["env": ["/bin/sh", "-c", "/usr/bin/env; exit 1", "sh"]]) {
+            $0.trainerEnvironment = ["MARTLET_TEST_DEVICES"]
+        }
+        try await fleet.importFrames()
+        let run = try await fleet.finish(fleet.controller.training.start(fleet.request(trainer: "env"), by: olga).id)
+        let names = Set(run.log.split(separator: "\n").compactMap { $0.split(separator: "=").first.map(String.init) })
+        #expect(names.contains("MARTLET_TEST_DEVICES"))
+        #expect(names.contains("PATH"))
+        // The shell adds some of its own.
+        let usual: Set = ["PATH", "HOME", "TMPDIR", "LANG", "MARTLET_TEST_DEVICES", "PWD", "OLDPWD", "SHLVL", "_"]
+        #expect(names.subtracting(usual) == [])
+    }
+
     @Test("a candidate that does not gain what its gates ask is refused, and its champion is its start")
     func gates() async throws {
         let fleet = try LearningFleet()

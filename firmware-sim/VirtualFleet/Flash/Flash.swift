@@ -1,3 +1,4 @@
+import Sketches
 import Synchronization
 
 /// The disk of one simulated machine: a flat namespace of files whose writes are durable only after a sync.

@@ -1,4 +1,5 @@
 import MQTTTransport
+import Sketches
 
 /// An MQTT broker in memory: sessions, retained messages, wills, QoS 0 and 1, wildcards. It keeps the order of messages
 /// on one topic between two clients (MQTT 3.1.1, section 4.6) and no other; messages to a session that ends are gone.

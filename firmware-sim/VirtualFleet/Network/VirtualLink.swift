@@ -1,5 +1,6 @@
 import DeviceHost
 import MQTTTransport
+import Sketches
 
 /// A simulated machine's MQTT client: an outbox, in-flight messages that are sent again after a reconnect, and
 /// subscriptions that are renewed, as `MQTTClient` does it.

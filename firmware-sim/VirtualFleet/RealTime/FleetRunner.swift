@@ -3,6 +3,7 @@ import FleetModel
 import Foundation
 public import FrameSource
 public import MQTTTransport
+import Sketches
 
 /// Many devices in one process, on one loop: each is a real `DeviceHost` that replays its own recordings.
 ///

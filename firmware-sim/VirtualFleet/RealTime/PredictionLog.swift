@@ -42,10 +42,16 @@ public final class PredictionLog {
         buffer.removeAll(keepingCapacity: true)
     }
 
-    /// Reads a log; lines that are not whole yet are left out.
-    public static func entries(at path: String) -> [Entry] {
-        guard let data = FileManager.default.contents(atPath: path) else { return [] }
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").compactMap { line in
+    /// Reads a log from an offset on and moves the offset behind the last whole line.
+    public static func entries(at path: String, from offset: inout UInt64) throws -> [Entry] {
+        guard let handle = FileHandle(forReadingAtPath: path) else { return [] }
+        defer { try? handle.close() }
+        try handle.seek(toOffset: offset)
+        let data = try handle.readToEnd() ?? Data()
+        guard let end = data.lastIndex(of: UInt8(ascii: "\n")) else { return [] }
+        let lines = data[...end]
+        offset += UInt64(lines.count)
+        return String(decoding: lines, as: UTF8.self).split(separator: "\n").compactMap { line in
             let fields = line.split(separator: ",")
             guard fields.count == 5, let frame = Int(fields[1]), let version = Int(fields[2]),
                 let classIndex = Int(fields[3])

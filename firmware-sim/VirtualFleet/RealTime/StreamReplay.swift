@@ -1,5 +1,6 @@
 import FleetModel
 public import FrameSource
+import Sketches
 
 /// Replays a device's recorded frames as an endless live stream: each pass in another order, drawn from the seed.
 ///

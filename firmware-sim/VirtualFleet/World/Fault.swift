@@ -1,3 +1,5 @@
+import Sketches
+
 /// One thing that goes wrong in a world.
 public struct Fault: Hashable, Sendable {
     /// Milliseconds from the world's beginning.

@@ -2,6 +2,7 @@ import EdgeRuntime
 import FleetCrypto
 import FleetModel
 import ModelImage
+import Sketches
 
 /// A classifier small enough for thousands of worlds and real enough for the real runtime: gemm 16 → 2, softmax.
 enum TinyModel {

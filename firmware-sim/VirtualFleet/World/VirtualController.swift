@@ -7,6 +7,7 @@ import GRDB
 import Logging
 import MQTTTransport
 import RolloutCore
+import Sketches
 import Synchronization
 
 /// One simulated machine with the real controller on it: ingest, delivery and rollouts over the real schema, on a

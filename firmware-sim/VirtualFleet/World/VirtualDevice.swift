@@ -4,6 +4,7 @@ import FleetCrypto
 import FleetModel
 import FleetWire
 import MQTTTransport
+import Sketches
 
 /// One simulated machine with a real device on it: it has a disk, a clock, a network and a power switch.
 ///

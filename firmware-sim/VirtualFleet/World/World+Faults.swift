@@ -2,6 +2,7 @@ import DeviceHost
 import FleetCrypto
 import FleetModel
 import FleetWire
+import Sketches
 
 /// What goes wrong, done to the world.
 extension World {

@@ -4,6 +4,7 @@ import FleetStore
 import FleetWire
 import Foundation
 import GRDB
+import Sketches
 import Synchronization
 
 /// Twenty devices, a broker and a controller in virtual time, with a plan of what goes wrong. The same seed and plan
