@@ -33,6 +33,8 @@ var dependencies: [Package.Dependency] = [
 var products: [Product] = [
     .executable(name: "martlet-agent", targets: ["martlet-agent"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
+    // The runtime for C: libmartletedge.so.
+    .library(name: "martletedge", type: .dynamic, targets: ["MartletEdgeC"]),
 ]
 
 /// The kernels' source compiled for wider registers; the files are links to TensorKernelsBaseline's. On other
@@ -59,6 +61,8 @@ var targets: [Target] = [
     .target(name: "TensorKernelsBaseline", dependencies: ["TensorKernels"], swiftSettings: kernel([])),
     .target(
         name: "EdgeRuntime", dependencies: ["ModelImage"] + kernelModules, swiftSettings: strict),
+    .systemLibrary(name: "CMartletEdge"),
+    .target(name: "MartletEdgeC", dependencies: ["CMartletEdge", "EdgeRuntime", "ModelImage"], swiftSettings: strict),
     // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.
     .target(name: "Sketches", swiftSettings: strict, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "FleetModel", swiftSettings: strict),
@@ -130,11 +134,13 @@ targets += [
     .executableTarget(
         name: "martlet-bench", dependencies: ["ModelTools"], path: "Benchmarks/martlet-bench", swiftSettings: strict),
 
-    .testTarget(
-        name: "ModelToolsTests", dependencies: ["ModelTools", "ModelImage", "ONNXFormat"], swiftSettings: strict),
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"], swiftSettings: strict),
     .testTarget(
         name: "ModelCompilerTests", dependencies: ["ModelCompiler", "ONNXFormat", "ModelImage", "EdgeRuntime"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "ModelToolsTests",
+        dependencies: ["ModelTools", "ONNXFormat", "ModelCompiler", "ModelImage", "EdgeRuntime"],
         swiftSettings: strict),
     .testTarget(
         name: "TrainingTests",

@@ -11,10 +11,10 @@ import TensorKernels
 /// Loading allocates; a run does not. A model belongs to one owner at a time: it cannot be copied, and a run needs it
 /// exclusively, so the compiler keeps two threads from running it at once. Several models may share one image's bytes.
 public struct Model: ~Copyable {
-    private let reader: ImageReader
-    private let arena: UnsafeMutableRawPointer
+    let reader: ImageReader
+    let arena: UnsafeMutableRawPointer
     private let steps: UnsafeMutableBufferPointer<Step>
-    private let kernels: KernelTable
+    let kernels: KernelTable
     /// What the kernels use.
     public let instructionSet: InstructionSet
     /// The file's bytes, when this model mapped them itself.

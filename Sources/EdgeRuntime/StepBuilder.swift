@@ -15,12 +15,14 @@ struct StepBuilder {
 
     /// Prepares the whole plan.
     mutating func build() {
-        for index in 0..<reader.operationCount {
-            let record = reader.operation(index)
-            let operands = StepOperands(reader: reader, arena: arena, record: record)
-            appendSteps(operands)
-            appendActivation(operands)
-        }
+        for index in 0..<reader.operationCount { build(operation: index) }
+    }
+
+    /// Appends the steps of one operation.
+    mutating func build(operation index: Int) {
+        let operands = StepOperands(reader: reader, arena: arena, record: reader.operation(index))
+        appendSteps(operands)
+        appendActivation(operands)
     }
 
     private mutating func appendSteps(_ operands: StepOperands) {

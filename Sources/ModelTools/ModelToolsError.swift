@@ -14,6 +14,14 @@ public struct ModelToolsError: Error, Hashable, Sendable {
         case compile
         /// The image does not load.
         case load
+        /// An input or output that the model does not have, or one that is missing.
+        case name
+        /// An option that makes no sense here.
+        case option
+        /// A named limit is exceeded.
+        case limit
+        /// A dataset does not hold what is needed.
+        case dataset
     }
 
     /// The stable kind.

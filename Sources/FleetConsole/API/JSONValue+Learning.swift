@@ -1,6 +1,7 @@
 import FleetController
 import FleetModel
 import FleetStore
+import FleetWire
 import Foundation
 
 extension JSONValue {
@@ -23,8 +24,20 @@ extension JSONValue {
             "trainingRun": .count(version.trainingRun), "trainer": .text(version.trainer),
             "parameters": .document(version.parameters), "metrics": .document(version.metrics),
             "input": version.input.map { JSONValue($0) } ?? .null, "classes": .strings(version.classes),
+            "normalisation": Self.normalisation(of: version),
             "releases": .strings(overview.releases.map(\.text)), "devices": .count(overview.devices),
             "createdAt": .time(version.createdAt), "createdBy": .string(version.createdBy),
+        ]
+    }
+
+    /// What a device does to a frame's values before the version's model sees them; null until it is known.
+    private static func normalisation(of version: VersionRecord) -> JSONValue {
+        guard let data = version.material, let manifest = try? ReleaseManifest(decoding: [UInt8](data)),
+            let normalisation = manifest.parts.first?.normalisation
+        else { return .null }
+        return [
+            "offset": .array(normalisation.offset.map { .real(Double($0)) }),
+            "scale": .array(normalisation.scale.map { .real(Double($0)) }),
         ]
     }
 

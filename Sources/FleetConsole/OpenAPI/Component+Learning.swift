@@ -42,6 +42,13 @@ extension Component {
         .required("trainingRun", .nullable(.id)), .required("trainer", .nullableText),
         .required("parameters", .anything), .required("metrics", .anything),
         .required("input", .nullable(.component(.frameDescription))),
+        .required(
+            "normalisation",
+            .nullable(
+                .object([
+                    .required("offset", .array(of: .number(), limit: 4096)),
+                    .required("scale", .array(of: .number(), limit: 4096)),
+                ])), "(value - offset) / scale for each channel, before the model"),
         .required("classes", .array(of: .text, limit: 10_000)), .required("releases", .array(of: .name, limit: 10_000)),
         .required("devices", .count, "That run it"), .required("createdAt", .time), .required("createdBy", .text),
     ])

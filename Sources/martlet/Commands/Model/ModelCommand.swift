@@ -3,11 +3,13 @@ import FleetClient
 import FleetModel
 import Foundation
 
-/// `martlet model`: models and their versions.
+/// `martlet model`: models and their versions, and what can be done with a model file on this machine.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Push, list and show models; measure one on this machine.",
-        subcommands: [Push.self, List.self, Show.self, Bench.self, Check.self])
+        commandName: "model", abstract: "Push, list and show models; run, compile, inspect, check and measure files.",
+        subcommands: [
+            Push.self, List.self, Show.self, Run.self, Compile.self, Inspect.self, Replay.self, Bench.self, Check.self,
+        ])
 
     struct Push: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

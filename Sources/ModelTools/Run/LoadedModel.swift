@@ -1,0 +1,128 @@
+public import EdgeRuntime
+public import ModelCompiler
+import ModelImage
+public import ONNXFormat
+
+/// A model file that is ready to run on this machine: an ONNX model, compiled on the spot, or an image.
+public struct LoadedModel: ~Copyable {
+    /// The runtime's model.
+    public var model: Model
+    /// The image's bytes.
+    public let image: ImageMemory
+    /// What the compiler says; nil for an image.
+    public let report: CompileReport?
+
+    /// Loads an image.
+    ///
+    /// - Parameter instructionSet: The kernels to use; nil takes ``InstructionSet/preferred()``.
+    public init(
+        image bytes: [UInt8], report: CompileReport? = nil, instructionSet: InstructionSet? = nil
+    ) throws(ModelToolsError) {
+        image = ImageMemory(bytes)
+        self.report = report
+        do throws(RuntimeError) {
+            model = try Model(bytes: image.bytes, instructionSet: instructionSet)
+        } catch {
+            throw ModelToolsError(.load, "\(error)")
+        }
+    }
+
+    /// Loads a file.
+    ///
+    /// - Parameters:
+    ///   - path: An ONNX model or an image.
+    ///   - dims: Extents of open dimensions, by symbol or by input and axis (`"x.1"`); none for an image.
+    ///   - inputs: What will be given to the model: dimensions that `dims` leaves open take their extents.
+    public init(
+        path: String, dims: [String: Int] = [:], inputs: [String: NPYArray] = [:]
+    ) throws(ModelToolsError) {
+        let bytes = try ToolFile.read(path)
+        guard !ModelFile.isImage(bytes) else {
+            guard dims.isEmpty else {
+                throw ModelToolsError(.option, "\(path) is an image, whose shapes are fixed; --dim needs the ONNX file")
+            }
+            try self.init(image: bytes)
+            return
+        }
+        let onnx = try ModelFile.onnx(bytes, path: path)
+        try self.init(onnx, dims: ModelFile.bind(onnx, dims: dims, to: inputs), path: path)
+    }
+
+    /// Compiles an ONNX model.
+    ///
+    /// - Parameter path: The file or version, for errors.
+    public init(_ onnx: ONNXModel, dims: [String: Int] = [:], path: String) throws(ModelToolsError) {
+        let compiled = try ModelFile.compile(onnx, dims: dims, path: path)
+        try self.init(image: compiled.imageBytes, report: compiled.report)
+    }
+}
+
+/// An image's bytes at the address that the runtime wants; freed with the last reference.
+///
+/// `@unchecked Sendable`: nobody writes the bytes after `init`.
+public final class ImageMemory: @unchecked Sendable {
+    /// The bytes; they live as long as this object.
+    public let bytes: UnsafeRawBufferPointer
+
+    /// Copies an image.
+    public init(_ image: [UInt8]) {
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(image.count, 1), alignment: ImageFormat.alignment)
+        memory.copyBytes(from: image)
+        bytes = UnsafeRawBufferPointer(rebasing: memory[0..<image.count])
+    }
+
+    deinit { UnsafeMutableRawBufferPointer(mutating: bytes).deallocate() }
+}
+
+/// What a model file is.
+public enum ModelFile {
+    /// True when the bytes begin as an image does.
+    public static func isImage(_ bytes: [UInt8]) -> Bool { bytes.starts(with: "MARTLETI".utf8) }
+
+    /// Reads an ONNX model.
+    public static func onnx(_ bytes: [UInt8], path: String) throws(ModelToolsError) -> ONNXModel {
+        do throws(ONNXError) {
+            return try ONNXModel(parsing: bytes)
+        } catch {
+            throw ModelToolsError(.load, "\(path) is neither an ONNX model nor an image: \(error)")
+        }
+    }
+
+    /// The names of what an application gives to a model: inputs without a default.
+    public static func inputNames(of onnx: ONNXModel) -> [String] {
+        let constants = Set(onnx.graph.initializers.map(\.name))
+        return onnx.graph.inputs.map(\.name).filter { !constants.contains($0) }
+    }
+
+    /// Compiles a model.
+    public static func compile(
+        _ onnx: ONNXModel, dims: [String: Int], path: String
+    ) throws(ModelToolsError) -> CompiledModel {
+        do throws(CompileError) {
+            return try ModelCompiler.compile(onnx, options: CompileOptions(dims: dims))
+        } catch {
+            throw ModelToolsError(.compile, "\(path) cannot be compiled: \(error)")
+        }
+    }
+
+    /// Adds what the given arrays say about open dimensions; what `dims` says already stays.
+    public static func bind(_ onnx: ONNXModel, dims: [String: Int], to inputs: [String: NPYArray]) -> [String: Int] {
+        var bound = dims
+        for input in onnx.graph.inputs {
+            guard let array = inputs[input.name], case .tensor(_, let declared?) = input.type,
+                declared.count == array.shape.count
+            else { continue }
+            for (axis, dimension) in declared.enumerated() {
+                switch dimension {
+                case .value(let extent) where extent > 0: continue
+                case .symbol(let symbol) where dims[symbol] != nil: continue
+                default: break
+                }
+                let place = "\(input.name).\(axis)"
+                if bound[place] == nil, array.shape[axis] > 0 { bound[place] = array.shape[axis] }
+            }
+        }
+        return bound
+    }
+}

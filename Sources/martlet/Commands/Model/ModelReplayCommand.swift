@@ -1,0 +1,66 @@
+import ArgumentParser
+import FleetClient
+import FleetModel
+import Foundation
+import ModelTools
+
+extension ModelCommand {
+    /// `martlet model replay`: two versions over one dataset version.
+    struct Replay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Score a dataset version with two versions and show what changes.",
+            discussion: """
+                Fetches both versions and the frames from the controller and runs them on this machine as devices do. Shows \
+                the accuracy of each, how often they agree, and the frames that they answer differently.
+
+                  martlet model replay shoulder:1 shoulder:2 --dataset shoulder:1
+                """)
+        @OptionGroup var client: ClientOptions
+        @Argument(help: "The first version, such as shoulder:1.") var first: String
+        @Argument(help: "The second version, such as shoulder:2.") var second: String
+        @Option(help: "The dataset version, dataset:number.") var dataset: String
+
+        func run() async throws {
+            let dataset = try Arguments.version(dataset)
+            let names = try (Arguments.version(first), Arguments.version(second))
+            try await client.run { api in
+                let description = try await api.get("/api/v1/datasets/\(dataset.model)")
+                let classes = description["classes"].array.compactMap(\.string)
+                let isImage = description["input"]["kind"].string == "image"
+                let versions = try await (
+                    version(names.0.description, classes, isImage, api),
+                    version(names.1.description, classes, isImage, api)
+                )
+                let export = "/api/v1/datasets/\(dataset.model)/versions/\(dataset.number)/export"
+                let archive = try await api.download(export)
+                try LocalModel.run {
+                    let frames = try DatasetArchive.frames(archive)
+                    let scores = try (versions.0.scores(of: frames), versions.1.scores(of: frames))
+                    let replay = ModelTools.Replay(
+                        frames, scores: scores, versions: (versions.0.name, versions.1.name), classes: classes)
+                    if client.json { try LocalModel.printJSON(replay) } else { print(replay) }
+                }
+            }
+        }
+
+        /// A version's model with what a device does before it.
+        private func version(
+            _ name: String, _ classes: [String], _ isImage: Bool, _ api: FleetClient
+        ) async throws -> ReplayVersion {
+            let version = try Arguments.version(name)
+            let path = "/api/v1/models/\(version.model)/versions/\(version.number)"
+            let document = try await api.get(path)
+            let own = document["classes"].array.compactMap(\.string)
+            guard own.isEmpty || own == classes else {
+                throw ValidationError(
+                    "\(name) answers \(own.joined(separator: ", ")), the dataset has \(classes.joined(separator: ", "))"
+                )
+            }
+            let normalisation = document["normalisation"]
+            return ReplayVersion(
+                name: name, onnx: try await api.download(path + "/onnx"), classes: classes,
+                offset: normalisation["offset"].array.compactMap { $0.number.map { Float($0) } },
+                scale: normalisation["scale"].array.compactMap { $0.number.map { Float($0) } }, isImage: isImage)
+        }
+    }
+}
