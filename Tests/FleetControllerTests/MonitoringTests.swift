@@ -173,7 +173,8 @@ struct AlertTests {
         let fleet = try await TestFleet()
         let deaf = try SilentListener()
         _ = try await fleet.controller.webhooks.create(url: "http://127.0.0.1:\(deaf.port)/", by: .local)
-        _ = try await fleet.controller.webhooks.create(url: "http://127.0.0.1:1/", by: .local)
+        let rude = try SilentListener(hangsUp: true)
+        _ = try await fleet.controller.webhooks.create(url: "http://127.0.0.1:\(rude.port)/", by: .local)
         for name in ["f", "g"] {
             var condition = Self.condition("r")
             condition.fingerprint = name
@@ -226,7 +227,8 @@ private final class SilentListener {
     let port: Int
     private let descriptor: Int32
 
-    init() throws {
+    /// - Parameter hangsUp: ends every connection at once instead of leaving it without an answer.
+    init(hangsUp: Bool = false) throws {
         port = try LocalPort.free(on: "127.0.0.1")
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -239,7 +241,16 @@ private final class SilentListener {
             }
         }
         try #require(code == 0 && listen(descriptor, 8) == 0)
+        guard hangsUp else { return }
+        let listening = descriptor
+        Thread.detachNewThread {
+            while case let connection = accept(listening, nil, nil), connection >= 0 { close(connection) }
+        }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Wakes the thread that accepts; closing alone would leave it waiting.
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        close(descriptor)
+    }
 }

@@ -60,7 +60,7 @@ struct RetentionTests {
         _ = try await samples.withdraw(2, by: TestFleet.alice)
         fleet.clock.advance(.minutes(25 * 60))
         try await retire(fleet)
-        #expect(try await fleet.read { try Int64.fetchAll($0, sql: "SELECT id FROM sample") } == [1, 2, 3])
+        #expect(try await fleet.read { try Int64.fetchAll($0, sql: "SELECT id FROM sample ORDER BY id") } == [1, 2, 3])
         #expect(try await fleet.controller.datasets.items("d", version: 1).count == 3)
     }
 

@@ -118,7 +118,17 @@ struct TrainingExecution: Sendable {
             TrainerProcess(
                 command: $0, passing: configuration.trainerEnvironment, grace: configuration.trainerGrace)
         }
-        let limit = configuration.trainingLimit
+        do { try await train(job, with: trainer, limit: configuration.trainingLimit, journal) } catch {
+            // What a failed trainer said last is what people look for.
+            try? await flush(journal)
+            throw error
+        }
+        try await flush(journal)
+    }
+
+    private func train(
+        _ job: JobFolder, with trainer: TrainerProcess?, limit: Interval, _ journal: RunJournal
+    ) async throws {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 if let trainer {
@@ -147,7 +157,6 @@ struct TrainingExecution: Sendable {
             defer { group.cancelAll() }
             _ = try await group.next()
         }
-        try await flush(journal)
     }
 
     /// - Throws: `CancellationError` if the run is no longer running.

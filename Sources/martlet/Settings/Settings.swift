@@ -39,6 +39,7 @@ extension Setting {
         "Most bytes of blobs that the broker keeps retained.")
     static let trainers = Setting(
         "training.trainers", .list, default: "", "Trainers beside the built-in one, each name=command.")
+    /// How long a trainer may take.
     static let trainingLimit = Setting(
         "training.time_limit", .integer(1...2_592_000), default: "21600",
         "Seconds that a trainer may take; then it gets SIGTERM, and SIGKILL 10 s later.")
