@@ -73,7 +73,7 @@ struct ServedCommandTests {
         try await Task.sleep(for: .seconds(1))
         let told = try AcknowledgementLog(file: desk.path("martlet-fleet.out"))
         #expect(told.count(of: "report") > 10)
-        #expect(told.count(of: "sample") > 100)
+        #expect(told.count(of: "sample") > 30)
         var configuration = Configuration()
         configuration.readonly = true
         let database = try DatabaseQueue(path: desk.path("data/martlet.db"), configuration: configuration)
@@ -161,7 +161,8 @@ struct ServedCommandTests {
         #expect(made["stage"] as? String == "candidate")
         #expect(try desk.run(["rollout", "start", "cells-1"], as: "ops").status == 3)
         let lead = keys.appending(path: "lead.pem").path
-        #expect(try desk.run(["release", "approve", "cells-1", "--key", lead], as: "ops").status == 4)
+        // One person under two keys is one person.
+        #expect(try desk.run(["release", "approve", "cells-1", "--key", lead], as: "ops").status == 3)
         #expect(
             try desk.json(["release", "approve", "cells-1", "--key", lead], as: "lead")["stage"] as? String
                 == "approved")
@@ -179,8 +180,9 @@ struct ServedCommandTests {
         #expect(try state(["pause", id, "--reason", "lunch"]) == "paused")
         #expect(try desk.run(["rollout", "status", id, "--wait"], as: "vera").status == 7)
         #expect(try state(["resume", id]) == "running")
-        #expect(try state(["abort", id, "--reason", "enough"]) == "aborted")
+        #expect(["aborting", "aborted"].contains(try state(["abort", id, "--reason", "enough"])))
         #expect(try desk.run(["rollout", "resume", id], as: "ops").status == 3)
+        #expect(try desk.run(["rollout", "status", id, "--wait"], as: "vera").status == 7)
         #expect(try state(["status", id]) == "aborted")
         #expect(try desk.run(["rollout", "status", "99"], as: "ops").status == 5)
     }
