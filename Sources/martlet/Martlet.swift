@@ -7,8 +7,8 @@ struct Martlet: AsyncParsableCommand {
         commandName: "martlet",
         abstract: "Manage machine-learning models on a fleet of edge devices.",
         discussion: """
-            Commands talk to the controller at --url (or MARTLET_URL) with the token in --token, --token-file or \
-            MARTLET_TOKEN. Every command prints JSON with --json.
+            Commands talk to the controller at --url (or MARTLET_URL) with the token in --token, --token-file, \
+            MARTLET_TOKEN or MARTLET_TOKEN_FILE. Every command that asks the controller prints JSON with --json.
 
             Exit codes: 0 done; 1 failed; 3 refused by the controller; 4 not allowed (token or role); 5 not found; \
             6 no controller answers; 7 the rollout or training run that was waited for did not succeed; 64 wrong usage.

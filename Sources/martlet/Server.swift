@@ -67,7 +67,19 @@ struct Server {
             host: settings.text(.httpHost), port: settings.integer(.httpPort), tls: tls)
     }
 
+    /// Half of a TLS setting would silently mean no TLS.
+    private func checkTLS() throws {
+        let pairs: [(Setting, Setting)] = [
+            (.tlsKey, .tlsCertificate), (.tlsCertificate, .tlsKey), (.brokerAuthority, .brokerCertificate),
+            (.brokerKey, .brokerCertificate), (.brokerCertificate, .brokerKey), (.brokerCertificate, .brokerAuthority),
+        ]
+        for (given, needed) in pairs where settings.optional(given) != nil && settings.optional(needed) == nil {
+            throw ControllerError(.invalid, "\(given.name) needs \(needed.name)", hint: "set both or neither")
+        }
+    }
+
     private func configuration() throws -> ControllerConfiguration {
+        try checkTLS()
         let folder = URL(fileURLWithPath: settings.text(.data)).standardizedFileURL
         var configuration = ControllerConfiguration(dataFolder: folder, broker: broker)
         configuration.brokerAddress = settings.text(.brokerHost)

@@ -79,6 +79,9 @@ extension Story {
         if ledger.count("report") == 0 {
             summary.ledgerProblems.append("no device was told that a report is committed")
         }
+        if ledger.count("sample") == 0 {
+            summary.ledgerProblems.append("no device was told that a sample is committed")
+        }
         guard summary.ledgerProblems.isEmpty else { return }
         progress.say(
             "every one of \(ledger.count("report")) reports and \(ledger.count("sample")) samples that devices were told "

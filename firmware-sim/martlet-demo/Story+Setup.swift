@@ -130,7 +130,9 @@ extension Story {
             "architecture": .string(loop.architecture)
         ]
         for (key, value) in loop.trainerParameters {
-            parameters[key] = Double(value).map(JSONValue.number) ?? .string(value)
+            parameters[key] =
+                Double(value).map(JSONValue.number)
+                ?? (["true", "false"].contains(value) ? .bool(value == "true") : .string(value))
         }
         return .object(parameters)
     }
@@ -151,7 +153,7 @@ extension Story {
         try await wait(for: "training run \(id)", seconds: 120) {
             run = try await controller.admin.get("/api/v1/training-runs/\(id)")
             progress.count("training", Int((run["progress"].number ?? 0) * 100), of: 100)
-            return ["succeeded", "failed", "rejected"].contains(run["state"].string)
+            return ["succeeded", "failed", "rejected", "cancelled"].contains(run["state"].string)
         }
         guard run["state"].string == "succeeded" else {
             let text = try run.text()

@@ -45,6 +45,7 @@ struct TrainCommand: AsyncParsableCommand {
         @Option(help: "The trainer's name.") var trainer = "builtin"
         @Option(name: .customLong("parameter"), help: "A parameter of the trainer, key=value; may be repeated.")
         var parameters: [String] = []
+        @Option(help: "The seed of every random choice: the same run gives the same model.") var seed = 1
         @Flag(help: "Wait until it ends; exit code 7 unless it succeeds.") var wait = false
 
         func run() async throws {
@@ -56,7 +57,7 @@ struct TrainCommand: AsyncParsableCommand {
                     [
                         "model": .string(model), "dataset": .string(version.model.text),
                         "datasetVersion": .number(Double(version.number)), "trainer": .string(trainer),
-                        "parameters": .object(pairs),
+                        "parameters": .object(pairs), "seed": .number(Double(seed)),
                     ])
                 if wait { run = try await TrainingWatch.untilDone(run["id"].cell, api: api, quiet: client.json) }
                 try client.show(run, TrainingWatch.line)
