@@ -85,7 +85,8 @@ struct ServedCommandTests {
                     sql: "SELECT sequence FROM \(stream.kind) WHERE device = ? AND boot = ? ORDER BY sequence",
                     arguments: [stream.device, stream.boot])
                 #expect(sequences.subtracting(held) == [], "\(stream) was acknowledged and is gone")
-                #expect(held == Array(1...Int64(held.count)), "\(stream) has gaps or doubles")
+                // What nobody acknowledged may be missing here: the device holds it and sends it again.
+                #expect(Set(held).count == held.count, "\(stream) is stored twice")
                 let counted = try Int.fetchOne(
                     database, sql: "SELECT received FROM stream_cursor WHERE device = ? AND boot = ? AND stream = ?",
                     arguments: [stream.device, stream.boot, stream.kind])
