@@ -57,8 +57,13 @@ var targets: [Target] = [
     .systemLibrary(name: "CEdgeSupport"),
     .target(name: "TensorKernels", swiftSettings: kernel([])),
     .target(name: "TensorKernelsBaseline", dependencies: ["TensorKernels"], swiftSettings: kernel([])),
+    .target(name: "OperatorInterface", dependencies: ["ModelImage", "TensorKernels"], swiftSettings: strict),
     .target(
-        name: "EdgeRuntime", dependencies: ["ModelImage"] + kernelModules, swiftSettings: strict),
+        name: "TensorOperators", dependencies: ["OperatorInterface", "ModelImage", "TensorKernels"],
+        swiftSettings: kernel([])),
+    .target(
+        name: "EdgeRuntime", dependencies: ["ModelImage", "OperatorInterface", "TensorOperators"] + kernelModules,
+        swiftSettings: strict),
     // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.
     .target(name: "Sketches", swiftSettings: strict, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "FleetModel", swiftSettings: strict),

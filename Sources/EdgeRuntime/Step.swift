@@ -1,3 +1,4 @@
+import OperatorInterface
 import TensorKernels
 
 /// One prepared step: a kernel's arguments with all pointers in place. Preparing happens once, when a model is
@@ -17,6 +18,7 @@ enum Step {
     case gather(GatherStep)
     case copyRows(CopyRowsStep)
     case pad(PadArguments)
+    case portable(PreparedOperator)
 }
 
 /// A batch of products whose right matrices are packed during the run.
@@ -104,6 +106,7 @@ extension Step {
                 step.rows, rowBytes: step.rowBytes, from: step.source, sourceStride: step.sourceStride,
                 to: step.result, resultStride: step.resultStride)
         case .pad(let arguments): Movement.pad(arguments)
+        case .portable(let run): run()
         }
     }
 }

@@ -1,22 +1,36 @@
 import ModelImage
+import OperatorInterface
 import TensorKernels
 
 /// Turns the plan's records into steps. The reader has proved that operands exist and shapes fit.
 struct StepBuilder {
     let reader: ImageReader
     let arena: UnsafeMutableRawPointer
+    let kernels: KernelTable
+    /// The portable operators of this program.
+    let operators: OperatorSet
     private(set) var steps: [Step] = []
 
-    init(reader: ImageReader, arena: UnsafeMutableRawPointer) {
+    init(reader: ImageReader, arena: UnsafeMutableRawPointer, kernels: KernelTable, operators: OperatorSet) {
         self.reader = reader
         self.arena = arena
+        self.kernels = kernels
+        self.operators = operators
         steps.reserveCapacity(reader.operationCount * 2)
     }
 
     /// Prepares the whole plan.
-    mutating func build() {
+    ///
+    /// - Throws: ``ImageError`` for a portable operator that this program lacks or whose operands do not fit it.
+    mutating func build() throws(ImageError) {
         for index in 0..<reader.operationCount {
             let record = reader.operation(index)
+            if record.operation.opcode.isPortable {
+                let context = try OperatorContext(
+                    reader: reader, index: index, record: record, arena: arena, kernels: kernels)
+                steps.append(.portable(try operators.prepare(context)))
+                continue
+            }
             let operands = StepOperands(reader: reader, arena: arena, record: record)
             appendSteps(operands)
             appendActivation(operands)
@@ -44,6 +58,7 @@ struct StepBuilder {
         case .reduce(let function, let axes): steps.append(operands.reduce(function, axes: axes))
         case .argMax(let axis, let smallest, let last):
             steps.append(operands.argMax(axis: axis, smallest: smallest, last: last))
+        case .portable: break
         }
     }
 

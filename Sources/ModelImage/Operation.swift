@@ -76,10 +76,14 @@ public enum Operation: Equatable, Sendable {
     /// `x → y (int64)`: the index of the largest (or `smallest`) element over `axis`; of equals the `last`, or the
     /// first.
     case argMax(axis: Int, smallest: Bool, last: Bool)
+    /// Any operands → any results: what an ``Opcode`` from ``Opcode/firstPortable`` on computes, with its attribute
+    /// words. The reader checks that operands exist; the operator itself (`TensorOperators`) checks types, shapes and
+    /// attributes when a model is loaded.
+    case portable(Opcode, words: [Int32])
 }
 
-/// The operation's number in the format. 1–31 are float operations; 32–63 are kept for integer kernels,
-/// 64–79 for recurrent ones, 80–95 for trees, 96–127 for data movement to come.
+/// The operation's number in the format. 1–31 are float operations, 32–127 are kept for further vector kernels, and
+/// from 256 on are the portable operators, which `TensorOperators` implements for any element type.
 public enum Opcode: UInt16, Sendable, CaseIterable {
     case gemm = 1
     case matMul = 2
@@ -98,6 +102,21 @@ public enum Opcode: UInt16, Sendable, CaseIterable {
     case softmax = 15
     case reduce = 16
     case argMax = 17
+
+    // Elementwise, each with broadcasting
+    case mapElements = 256
+    case combineElements = 257
+    case selectElements = 258
+    case castElements = 259
+    case expand = 260
+    case reduceElements = 261
+    case argReduce = 262
+
+    /// The first number of a portable operator.
+    public static let firstPortable: UInt16 = 256
+
+    /// True for operators of `TensorOperators`.
+    public var isPortable: Bool { rawValue >= Self.firstPortable }
 }
 
 extension Operation {
@@ -121,6 +140,7 @@ extension Operation {
         case .softmax: .softmax
         case .reduce: .reduce
         case .argMax: .argMax
+        case .portable(let opcode, _): opcode
         }
     }
 

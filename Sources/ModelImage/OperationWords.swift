@@ -17,6 +17,7 @@ extension Operation {
         case .reduce(let function, let axes): [function.rawValue] + axes.words
         case .argMax(let axis, let smallest, let last):
             [Int32(clamping: axis), smallest ? 1 : 0, last ? 1 : 0]
+        case .portable(_, let words): words
         }
     }
 
@@ -34,6 +35,7 @@ extension Operation {
             case .concat: words.axis().map { .concat(axis: $0) }
             case .transpose: words.values().map { .transpose($0) }
             case .slice, .pad, .softmax, .reduce, .argMax: decodeShaped(opcode, &words)
+            default: .portable(opcode, words: words.rest())
             }
         return words.isAtEnd ? operation : nil
     }
@@ -124,6 +126,13 @@ struct WordCursor {
         guard offset < end else { return nil }
         defer { offset += 4 }
         return Int32(bitPattern: bytes.word(offset))
+    }
+
+    /// All words that are left.
+    mutating func rest() -> [Int32] {
+        var rest: [Int32] = []
+        while let word = next() { rest.append(word) }
+        return rest
     }
 
     mutating func flag() -> Bool? {
