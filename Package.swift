@@ -55,8 +55,10 @@ var targets: [Target] = [
 
     .target(name: "ModelImage", swiftSettings: strict),
     .systemLibrary(name: "CEdgeSupport"),
+    .systemLibrary(name: "CVectorSupport"),
     .target(name: "TensorKernels", swiftSettings: kernel([])),
-    .target(name: "TensorKernelsBaseline", dependencies: ["TensorKernels"], swiftSettings: kernel([])),
+    .target(
+        name: "TensorKernelsBaseline", dependencies: ["CVectorSupport", "TensorKernels"], swiftSettings: kernel([])),
     .target(
         name: "EdgeRuntime", dependencies: ["ModelImage"] + kernelModules, swiftSettings: strict),
     // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.
@@ -105,7 +107,7 @@ var targets: [Target] = [
 for kernels in vectorKernels {
     targets.append(
         .target(
-            name: kernels.name, dependencies: ["TensorKernels"],
+            name: kernels.name, dependencies: ["CVectorSupport", "TensorKernels"],
             swiftSettings: kernel(kernels.flags)))
 }
 
