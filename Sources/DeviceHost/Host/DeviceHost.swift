@@ -20,16 +20,16 @@ public final class DeviceHost: @unchecked Sendable {
     // MARK: Confined to the loop's thread
 
     let store: DeviceStore
-    let images: ImageFolder
+    package let images: ImageFolder
     var clock: SystemClock
     var random: SeededRandom
     var spooler: Spooler
     var slots: [SlotName: SlotHost] = [:]
     var roles: TrustRoles?
     var desired: Desired?
-    var client: MQTTClient?
+    package var client: MQTTClient?
     var session: UInt64 = 0
-    var isConnected = false
+    package var isConnected = false
     var lastFailedAttempt: String?
     private var isRunning = false
     private var isReportDue = false
@@ -138,7 +138,7 @@ public final class DeviceHost: @unchecked Sendable {
     // MARK: Time
 
     /// The device's time.
-    func now() -> Instant { clock.now() }
+    package func now() -> Instant { clock.now() }
 
     /// Sees to it that `wake` is called when the next thing is due.
     func rearm() {

@@ -2,12 +2,12 @@ import FleetModel
 
 /// Images by digest, and blobs that are being pulled. A file in `images/` is whole: it gets its name only after its
 /// bytes were hashed and synced.
-struct ImageFolder {
+package struct ImageFolder {
     private let images: String
     private let partial: String
-    let path: String
+    package let path: String
 
-    init(path: String) throws(DeviceError) {
+    package init(path: String) throws(DeviceError) {
         self.path = path
         images = "\(path)/images"
         partial = "\(path)/partial"
@@ -22,8 +22,8 @@ struct ImageFolder {
     func path(of image: Digest) -> String { "\(images)/\(image.hex)" }
     /// Where an image is decoded to before it gets its name.
     func temporaryPath(of image: Digest) -> String { "\(path(of: image)).new" }
-    /// Where a blob's chunks are gathered.
-    func partialPath(of blob: Digest) -> String { "\(partial)/\(blob.hex)" }
+    /// Where a blob is gathered.
+    func transfer(of blob: Digest) -> TransferFiles { TransferFiles(blob: "\(partial)/\(blob.hex)") }
 
     func holds(_ image: Digest) -> Bool { FileSystem.exists(path(of: image)) }
 
@@ -45,7 +45,8 @@ struct ImageFolder {
     func keep(images needed: Set<Digest>, partial blobs: Set<Digest>) {
         for image in held where !needed.contains(image) { FileSystem.remove(path(of: image)) }
         for name in FileSystem.names(in: partial) {
-            if let blob = Digest(hex: name), blobs.contains(blob) { continue }
+            let hex = String(name.prefix { $0 != "." })
+            if let blob = Digest(hex: hex), blobs.contains(blob) { continue }
             FileSystem.remove("\(partial)/\(name)")
         }
     }
