@@ -96,8 +96,9 @@ struct OperationCheck {
     // MARK: - Memory
 
     private func checkScratch() throws(ImageError) {
+        let left = reader.input(0, of: record).map { reader.tensor($0).shape }
         let right = reader.input(1, of: record).map { reader.tensor($0).shape }
-        guard let needed = record.operation.scratchBytes(right: right), needed <= record.scratchBytes else {
+        guard let needed = record.operation.scratchBytes(left: left, right: right), needed <= record.scratchBytes else {
             throw ImageError(.badScratch, .operation(index), "less scratch than Operation.scratchBytes asks for")
         }
     }

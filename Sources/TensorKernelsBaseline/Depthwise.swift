@@ -5,6 +5,7 @@ import TensorKernels
 @inline(never)
 func depthwise(_ arguments: DepthwiseArguments) {
     let window = arguments.window
+    if Depthwise3.fits(window) { return Depthwise3.run(arguments) }
     let inside = window.insideColumns
     var result = arguments.result
     for batch in 0..<window.batch {

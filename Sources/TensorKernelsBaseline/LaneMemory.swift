@@ -66,11 +66,22 @@ struct LaneClamp {
     }
 }
 
+/// The lanes, none smaller than the lower bound; NaN stays NaN.
+@_transparent
+func raised(_ lanes: Lanes, _ bounds: LaneClamp) -> Lanes {
+    lanes.replacing(with: bounds.low, where: lanes .< bounds.low)
+}
+
+/// The lanes, none larger than the upper bound; NaN stays NaN.
+@_transparent
+func lowered(_ lanes: Lanes, _ bounds: LaneClamp) -> Lanes {
+    lanes.replacing(with: bounds.high, where: lanes .> bounds.high)
+}
+
 /// The lanes within the bounds; NaN stays NaN.
 @_transparent
 func bounded(_ lanes: Lanes, _ bounds: LaneClamp) -> Lanes {
-    let raised = lanes.replacing(with: bounds.low, where: lanes .< bounds.low)
-    return raised.replacing(with: bounds.high, where: raised .> bounds.high)
+    lowered(raised(lanes, bounds), bounds)
 }
 
 /// A whole vector where `count` allows, else the first `count` floats.

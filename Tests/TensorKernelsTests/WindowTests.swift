@@ -84,7 +84,7 @@ struct WindowTests {
             let panels = AlignedFloats(weights.flatMap { packed($0, rows: inner, columns: filters) })
             // One vector more than the biases: a group's last vector reaches past its own.
             let b = AlignedFloats(paddedToVector(bias))
-            let scratch = AlignedFloats(count: KernelLayout.patchRows * inner)
+            let scratch = AlignedFloats(count: window.stripElements)
             module.table.convolution(
                 ConvolutionArguments(
                     window: window, groups: groups, filters: filters * groups, input: x.pointer,

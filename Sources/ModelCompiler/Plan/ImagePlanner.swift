@@ -118,7 +118,8 @@ struct ImagePlanner {
         var scratch: [Int?] = []
         for (index, step) in steps.enumerated() {
             let right = step.inputs.count > 1 ? step.inputs[1].flatMap { Shape(Self.packedShape(step, $0)) } : nil
-            guard let bytes = step.operation.scratchBytes(right: right) else {
+            let left = step.inputs.first.flatMap { $0.flatMap { Shape($0.shape) } }
+            guard let bytes = step.operation.scratchBytes(left: left, right: right) else {
                 throw .limitExceeded("step \(step.name) needs more scratch than ImageLimits.arenaBytes")
             }
             scratch.append(bytes > 0 ? lifetimes.addScratch(bytes, step: index) : nil)

@@ -1,0 +1,1 @@
+../TensorKernelsBaseline/Depthwise3.swift
