@@ -1,11 +1,10 @@
 public import EdgeRuntime
-import ModelImage
 
 /// A compiled model in memory that runs on ``HostTensor``s.
 ///
 /// It owns the image's bytes, at the alignment that the runtime wants, for as long as the model lives.
 public struct ModelSession: ~Copyable {
-    private let memory: UnsafeMutableRawBufferPointer
+    private let memory: ImageMemory
     /// The loaded model.
     public var model: Model
 
@@ -13,21 +12,12 @@ public struct ModelSession: ~Copyable {
     ///
     /// - Throws: ``ModelToolsError`` `load` when the runtime refuses it.
     public init(image: [UInt8], instructionSet: InstructionSet? = nil) throws(ModelToolsError) {
-        let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: image.count, alignment: ImageFormat.alignment)
-        memory.copyBytes(from: image)
+        memory = ImageMemory(image)
         do throws(RuntimeError) {
-            model = try Model(bytes: UnsafeRawBufferPointer(memory), instructionSet: instructionSet)
+            model = try Model(bytes: memory.bytes, instructionSet: instructionSet)
         } catch {
-            memory.deallocate()
             throw ModelToolsError(.load, "the image does not load: \(error)")
         }
-        self.memory = memory
-    }
-
-    deinit {
-        // Only the model's own memory is freed by its deinit, which does not look at the image.
-        memory.deallocate()
     }
 
     /// Runs the model once.

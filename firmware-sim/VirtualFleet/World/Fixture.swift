@@ -46,8 +46,6 @@ final class Fixture: Sendable {
     /// Blobs never change, so all worlds read the same ones.
     let blobs: BlobStore
     let folder: URL
-    /// A device's database with its schema and nothing in it.
-    let deviceDatabase: [UInt8]? = nil
     /// SHA-256 and Ed25519 that remember what they verified: twenty devices check the same few signatures.
     let trust = TrustFunctions.remembering()
 

@@ -45,7 +45,6 @@ final class VirtualDevice: @unchecked Sendable {
             device: id, folder: folder, brokerHost: "virtual", brokerPort: 1, tls: nil, signingKey: key,
             rootKey: world.fixture.root, hardware: "x86_64-generic", tags: ["side": index % 2 == 1 ? "R" : "L"],
             limits: Self.limits, seed: chance.next())
-        if let database = world.fixture.deviceDatabase { flash.install(database, as: "\(folder)/device.db") }
     }
 
     deinit { FlashVFS.unmount(mount) }
