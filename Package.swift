@@ -57,8 +57,10 @@ var targets: [Target] = [
 
     .target(name: "ModelImage", swiftSettings: strict),
     .systemLibrary(name: "CEdgeSupport"),
+    .systemLibrary(name: "CVectorSupport"),
     .target(name: "TensorKernels", swiftSettings: kernel([])),
-    .target(name: "TensorKernelsBaseline", dependencies: ["TensorKernels"], swiftSettings: kernel([])),
+    .target(
+        name: "TensorKernelsBaseline", dependencies: ["CVectorSupport", "TensorKernels"], swiftSettings: kernel([])),
     .target(
         name: "EdgeRuntime", dependencies: ["ModelImage"] + kernelModules, swiftSettings: strict),
     .systemLibrary(name: "CMartletEdge"),
@@ -109,7 +111,7 @@ var targets: [Target] = [
 for kernels in vectorKernels {
     targets.append(
         .target(
-            name: kernels.name, dependencies: ["TensorKernels"],
+            name: kernels.name, dependencies: ["CVectorSupport", "TensorKernels"],
             swiftSettings: kernel(kernels.flags)))
 }
 

@@ -17,6 +17,13 @@ enum Step {
     case gather(GatherStep)
     case copyRows(CopyRowsStep)
     case pad(PadArguments)
+    case integerConvolution(IntegerConvolutionArguments)
+    case integerDepthwise(IntegerConvolutionArguments)
+    case integerBinary(IntegerBinaryArguments)
+    case integerPool(IntegerPoolArguments)
+    case quantize(QuantizeArguments)
+    case dequantize(QuantizeArguments)
+    case lookup(LookupArguments)
 }
 
 /// A batch of products whose right matrices are packed during the run.
@@ -104,6 +111,13 @@ extension Step {
                 step.rows, rowBytes: step.rowBytes, from: step.source, sourceStride: step.sourceStride,
                 to: step.result, resultStride: step.resultStride)
         case .pad(let arguments): Movement.pad(arguments)
+        case .integerConvolution(let arguments): kernels.integer.convolution(arguments)
+        case .integerDepthwise(let arguments): kernels.integer.depthwise(arguments)
+        case .integerBinary(let arguments): kernels.integer.binary(arguments)
+        case .integerPool(let arguments): kernels.integer.pool(arguments)
+        case .quantize(let arguments): kernels.integer.quantize(arguments)
+        case .dequantize(let arguments): kernels.integer.dequantize(arguments)
+        case .lookup(let arguments): Movement.lookup(arguments)
         }
     }
 }

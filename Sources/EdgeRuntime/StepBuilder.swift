@@ -46,6 +46,7 @@ struct StepBuilder {
         case .reduce(let function, let axes): steps.append(operands.reduce(function, axes: axes))
         case .argMax(let axis, let smallest, let last):
             steps.append(operands.argMax(axis: axis, smallest: smallest, last: last))
+        case .integer(let operation): steps.append(operands.integer(operation))
         }
     }
 

@@ -48,7 +48,7 @@ extension StepOperands {
         .pool(PoolArguments(window: sliding(window), kind: kind, input: input(0), result: result()))
     }
 
-    private func sliding(_ window: Window) -> SlidingWindow {
+    func sliding(_ window: Window) -> SlidingWindow {
         let source = tensor(0).shape
         let target = outputTensor.shape
         var sliding = SlidingWindow()

@@ -73,6 +73,8 @@ extension CompileReport.Step {
         case .gemm: multiplyAdds = elements * (right?[0] ?? 0)
         case .convolution: multiplyAdds = elements * (right?[1] ?? 0)
         case .depthwise: multiplyAdds = elements * (right?[0] ?? 0)
+        case .integer(.gemm), .integer(.convolution), .integer(.depthwise):
+            multiplyAdds = elements * (right?[1] ?? 0)
         case .matMul: multiplyAdds = elements * (step.inputs[0]?.shape.last ?? 0)
         default: multiplyAdds = 0
         }

@@ -39,4 +39,17 @@ public enum TensorLayout: UInt8, Sendable {
     case dense = 0
     /// Weights in column panels: see ``PanelLayout``.
     case panels = 1
+    /// int8 weights in column panels and pairs of rows: see ``PairLayout``.
+    case pairs = 2
+}
+
+extension TensorLayout {
+    /// The elements that a tensor of `shape` takes in this layout; nil where the layout does not go with the shape.
+    func elementCount(of shape: Shape) -> Int? {
+        switch self {
+        case .dense: shape.elementCount
+        case .panels: PanelLayout.elementCount(of: shape)
+        case .pairs: PairLayout.elementCount(of: shape)
+        }
+    }
 }

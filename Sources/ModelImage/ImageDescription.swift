@@ -49,7 +49,7 @@ public struct ImageDescription: Equatable, Sendable {
         public var outputs: [Int]
         /// A place in the arena that nothing else uses during the step, a multiple of 64.
         public var scratchOffset: Int
-        /// At least what ``Operation/scratchBytes(right:)`` says.
+        /// At least what ``Operation/scratchBytes(left:right:output:)`` says.
         public var scratchBytes: Int
         /// For people: usually the ONNX node's name.
         public var name: String

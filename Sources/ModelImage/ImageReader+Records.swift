@@ -20,10 +20,9 @@ extension ImageReader {
         let tensor = try decodeTensor(index)
         let record = tensorOffset(index)
         try checkName(bytes.word(record + 4), bytes.half(record + 8), .tensor(index))
-        let elements =
-            tensor.layout == .dense ? tensor.shape.elementCount : PanelLayout.elementCount(of: tensor.shape)
+        let elements = tensor.layout.elementCount(of: tensor.shape)
         guard let elements, tensor.layout == .dense || tensor.kind == .constant else {
-            throw ImageError(.badTensor, .tensor(index), "panels are for constants of rank 2 or 3")
+            throw ImageError(.badTensor, .tensor(index), "panels and pairs are for constants of rank 2 or 3")
         }
         guard Int64(elements) * Int64(tensor.elementType.size) == Int64(tensor.byteCount) else {
             throw ImageError(.badTensor, .tensor(index), "the byte count does not fit shape and element type")

@@ -52,7 +52,7 @@ struct ImageWriter {
         guard let shape = Shape(tensor.shape) else {
             throw ImageError(.badTensor, .tensor(index), "rank, a dimension or the element count is out of range")
         }
-        let elements = tensor.layout == .dense ? shape.elementCount : PanelLayout.elementCount(of: shape)
+        let elements = tensor.layout.elementCount(of: shape)
         let byteCount = (elements ?? 0) * tensor.elementType.size
         let isConstant = tensor.kind == .constant
         guard !isConstant || tensor.data.count == byteCount else {

@@ -3,7 +3,7 @@
 /// Output row `y` and kernel row `j` read input row `y·strideHeight + j·dilationHeight − padTop`; columns likewise.
 /// Padding at the bottom and right follows from the output's shape; the stored values are the model's own and
 /// matter for `averagePool` that counts padding. One-dimensional windows have height 1.
-public struct Window: Equatable, Sendable {
+public struct Window: Hashable, Sendable {
     public var kernelHeight: Int
     public var kernelWidth: Int
     public var strideHeight: Int
@@ -76,10 +76,11 @@ public enum Operation: Equatable, Sendable {
     /// `x → y (int64)`: the index of the largest (or `smallest`) element over `axis`; of equals the `last`, or the
     /// first.
     case argMax(axis: Int, smallest: Bool, last: Bool)
+    /// An operation on bytes: see ``IntegerOperation``.
+    case integer(IntegerOperation)
 }
 
-/// The operation's number in the format. 1–31 are float operations; 32–63 are kept for integer kernels,
-/// 64–79 for recurrent ones, 80–95 for trees, 96–127 for data movement to come.
+/// The operation's number in the format. 1–31 are float operations, 64–79 those on bytes.
 public enum Opcode: UInt16, Sendable, CaseIterable {
     case gemm = 1
     case matMul = 2
@@ -98,6 +99,15 @@ public enum Opcode: UInt16, Sendable, CaseIterable {
     case softmax = 15
     case reduce = 16
     case argMax = 17
+    case quantize = 64
+    case dequantize = 65
+    case integerGemm = 66
+    case integerConvolution = 67
+    case integerDepthwise = 68
+    case integerBinary = 69
+    case integerAveragePool = 70
+    case integerMaxPool = 71
+    case lookup = 72
 }
 
 extension Operation {
@@ -121,6 +131,7 @@ extension Operation {
         case .softmax: .softmax
         case .reduce: .reduce
         case .argMax: .argMax
+        case .integer(let operation): operation.opcode
         }
     }
 

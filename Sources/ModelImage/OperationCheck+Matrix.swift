@@ -69,7 +69,7 @@ extension OperationCheck {
     }
 
     /// Checks batch and spatial sizes; `roundsUp` also allows a pool's last, partial window (ONNX's `ceil_mode`).
-    private func checkWindow(_ window: Window, _ image: Shape, _ result: Shape, roundsUp: Bool) throws(ImageError) {
+    func checkWindow(_ window: Window, _ image: Shape, _ result: Shape, roundsUp: Bool) throws(ImageError) {
         try require(image.rank == 4 && result.rank == 4, .badShape, "windows need [batch, height, width, channels]")
         try require(image[0] == result[0], .badShape, "input and output have different batch sizes")
         let height = (window.kernelHeight - 1) * window.dilationHeight + 1

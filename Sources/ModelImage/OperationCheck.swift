@@ -25,6 +25,7 @@ struct OperationCheck {
         case .softmax(let axis, _): try checkSoftmax(axis: axis)
         case .reduce(_, let axes): try checkReduce(axes: axes)
         case .argMax(let axis, _, _): try checkArgMax(axis: axis)
+        case .integer(let operation): try checkInteger(operation)
         }
         try checkScratch()
         try checkOverlaps()
@@ -97,7 +98,11 @@ struct OperationCheck {
 
     private func checkScratch() throws(ImageError) {
         let right = reader.input(1, of: record).map { reader.tensor($0).shape }
-        guard let needed = record.operation.scratchBytes(right: right), needed <= record.scratchBytes else {
+        let left = reader.input(0, of: record).map { reader.tensor($0).shape }
+        guard
+            let needed = record.operation.scratchBytes(left: left, right: right, output: anyOutput().shape),
+            needed <= record.scratchBytes
+        else {
             throw ImageError(.badScratch, .operation(index), "less scratch than Operation.scratchBytes asks for")
         }
     }
@@ -124,6 +129,7 @@ struct OperationCheck {
         switch record.operation {
         case .unary, .binary, .softmax: true
         case .affine: slot == 0
+        case .integer(.lookup): slot == 0
         default: false
         }
     }

@@ -17,6 +17,7 @@ extension Operation {
         case .reduce(let function, let axes): [function.rawValue] + axes.words
         case .argMax(let axis, let smallest, let last):
             [Int32(clamping: axis), smallest ? 1 : 0, last ? 1 : 0]
+        case .integer(let operation): operation.words
         }
     }
 
@@ -34,6 +35,9 @@ extension Operation {
             case .concat: words.axis().map { .concat(axis: $0) }
             case .transpose: words.values().map { .transpose($0) }
             case .slice, .pad, .softmax, .reduce, .argMax: decodeShaped(opcode, &words)
+            case .quantize, .dequantize, .integerGemm, .integerConvolution, .integerDepthwise, .integerBinary,
+                .integerAveragePool, .integerMaxPool, .lookup:
+                IntegerOperation.decode(opcode, &words).map { .integer($0) }
             }
         return words.isAtEnd ? operation : nil
     }

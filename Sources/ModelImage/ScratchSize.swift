@@ -4,15 +4,21 @@ public enum ScratchSize {
     /// Patches (one output pixel's inputs each) that a convolution gathers at a time: a multiple of every
     /// instruction set's row block.
     public static let patchRows = 12
+    /// Bytes of widened input that an integer convolution aims to hold at a time: they stay in the first-level cache
+    /// beside a panel of weights.
+    public static let bandBytes = 24 << 10
 }
 
 extension Operation {
     /// Bytes of scratch that this operation needs.
     ///
-    /// - Parameter right: The shape of the second input, if there is one: weights or right-hand matrix.
-    /// - Returns: 0 when it needs none; nil when the size is beyond ``ImageLimits/arenaBytes`` or `right` has too few
+    /// - Parameters:
+    ///   - left: The shape of the first input; only integer operations look at it.
+    ///   - right: The shape of the second input, if there is one: weights or right-hand matrix.
+    ///   - output: The shape of the output; only integer operations look at it.
+    /// - Returns: 0 when it needs none; nil when the size is beyond ``ImageLimits/arenaBytes`` or a shape has too few
     ///   dimensions.
-    public func scratchBytes(right: Shape?) -> Int? {
+    public func scratchBytes(left: Shape? = nil, right: Shape?, output: Shape? = nil) -> Int? {
         let elements: Int64
         switch self {
         case .convolution(let window, _):
@@ -27,10 +33,76 @@ extension Operation {
                 let count = PanelLayout.elementCount(of: matrix)
             else { return nil }
             elements = Int64(count)
+        case .integer(let operation):
+            guard let left, let output else { return nil }
+            return operation.scratchBytes(input: left, output: output)
         default:
             return 0
         }
         let bytes = elements * Int64(ElementType.float32.size)
         return bytes <= Int64(ImageLimits.arenaBytes) ? Int(bytes) : nil
+    }
+}
+
+extension IntegerOperation {
+    /// Output rows (pixels, where each reads the input pixel of its place alone) whose inputs are widened at a time:
+    /// as many as fit ``ScratchSize/bandBytes``, at least 1 (12 pixels). 0 for operations that widen nothing.
+    public func bandRows(input: Shape, output: Shape) -> Int {
+        switch self {
+        case .gemm:
+            guard input.rank >= 1 else { return 0 }
+            let inner = input[input.rank - 1]
+            return Self.bandPixels(channels: inner, of: input.elementCount / inner)
+        case .convolution(let window, _, _, _):
+            guard input.rank == 4, output.rank == 4 else { return 0 }
+            if window.isPointwise { return Self.bandPixels(channels: input[3], of: output.product(0..<3)) }
+            return Self.bandRows(window, Self.rowBytes(window, 2 * input[3], output), output)
+        case .depthwise(let window, _, _):
+            guard input.rank == 4, output.rank == 4 else { return 0 }
+            return Self.bandRows(window, Self.rowBytes(window, 4 * input[3], output), output)
+        default: return 0
+        }
+    }
+
+    /// Bytes of scratch: the widened band, and a vector past its end.
+    func scratchBytes(input: Shape, output: Shape) -> Int? {
+        let rows = Int64(bandRows(input: input, output: output))
+        let bytes: Int64
+        switch self {
+        case .gemm:
+            guard input.rank >= 1 else { return nil }
+            bytes = rows * 2 * Int64(input[input.rank - 1])
+        case .convolution(let window, _, _, _):
+            guard input.rank == 4, output.rank == 4 else { return nil }
+            bytes =
+                window.isPointwise
+                ? rows * 2 * Int64(input[3])
+                : Self.inputRows(window, rows) * Self.rowBytes(window, 2 * input[3], output)
+        case .depthwise(let window, _, _):
+            guard input.rank == 4, output.rank == 4 else { return nil }
+            bytes = Self.inputRows(window, rows) * Self.rowBytes(window, 4 * input[3], output)
+        default: return 0
+        }
+        return bytes + 64 <= Int64(ImageLimits.arenaBytes) ? Int(bytes) + 64 : nil
+    }
+
+    private static func bandPixels(channels: Int, of pixels: Int) -> Int {
+        let fitting = ScratchSize.bandBytes / (2 * channels) / 24 * 24
+        return min(pixels, max(ScratchSize.patchRows, fitting))
+    }
+
+    private static func bandRows(_ window: Window, _ rowBytes: Int64, _ output: Shape) -> Int {
+        let reach = Int64((window.kernelHeight - 1) * window.dilationHeight + 1)
+        let fitting = (Int64(ScratchSize.bandBytes) / rowBytes - reach) / Int64(window.strideHeight) + 1
+        return Int(max(1, min(Int64(output[1]), fitting)))
+    }
+
+    private static func inputRows(_ window: Window, _ outputRows: Int64) -> Int64 {
+        (outputRows - 1) * Int64(window.strideHeight) + Int64((window.kernelHeight - 1) * window.dilationHeight + 1)
+    }
+
+    private static func rowBytes(_ window: Window, _ pixelBytes: Int, _ output: Shape) -> Int64 {
+        let width = (output[2] - 1) * window.strideWidth + (window.kernelWidth - 1) * window.dilationWidth + 1
+        return Int64(width) * Int64(pixelBytes)
     }
 }

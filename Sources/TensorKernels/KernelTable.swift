@@ -20,6 +20,7 @@ public struct KernelTable: Sendable {
     public let affine: @Sendable (AffineArguments) -> Void
     public let softmax: @Sendable (SoftmaxArguments) -> Void
     public let reduce: @Sendable (ReduceArguments) -> Void
+    public let integer: IntegerKernels
 
     public init(
         gemm: @escaping @Sendable (GemmArguments) -> Void,
@@ -30,7 +31,8 @@ public struct KernelTable: Sendable {
         binary: @escaping @Sendable (BinaryArguments) -> Void,
         affine: @escaping @Sendable (AffineArguments) -> Void,
         softmax: @escaping @Sendable (SoftmaxArguments) -> Void,
-        reduce: @escaping @Sendable (ReduceArguments) -> Void
+        reduce: @escaping @Sendable (ReduceArguments) -> Void,
+        integer: IntegerKernels
     ) {
         self.gemm = gemm
         self.convolution = convolution
@@ -41,5 +43,6 @@ public struct KernelTable: Sendable {
         self.affine = affine
         self.softmax = softmax
         self.reduce = reduce
+        self.integer = integer
     }
 }

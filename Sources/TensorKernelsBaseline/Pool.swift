@@ -32,7 +32,7 @@ func pool(_ arguments: PoolArguments) {
 
 /// The window's positions inside the padded input: a last, partial window of `ceil_mode` has fewer.
 @inline(__always)
-private func paddedCount(_ window: SlidingWindow, row: Int, column: Int) -> Int {
+func paddedCount(_ window: SlidingWindow, row: Int, column: Int) -> Int {
     let height = window.inputHeight + window.padBottom - row
     let width = window.inputWidth + window.padRight - column
     let rows = min(window.kernelHeight, (height + window.dilationHeight - 1) / window.dilationHeight)

@@ -13,6 +13,8 @@ struct GraphValue: Equatable, Sendable {
     /// All extents are known: symbolic ones are bound before the graph is built.
     var shape: [Int]
     var constant: Constant?
+    /// The integers that a float constant was made of.
+    var origin: QuantizedConstant?
 }
 
 /// One operation of the graph. Every operation of today has one output.

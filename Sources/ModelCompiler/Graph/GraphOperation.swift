@@ -62,6 +62,8 @@ enum GraphOperation: Equatable, Sendable {
     case reduce(ReduceFunction, axes: [Int], keepsAxes: Bool)
     /// `x → y (int64)`
     case argMax(axis: Int, smallest: Bool, last: Bool, keepsAxis: Bool)
+    /// An operation on bytes
+    case quantized(QuantizedOperation)
 
     /// True when the image's operation applies an activation to its result at no cost.
     var takesActivation: Bool {
@@ -71,10 +73,26 @@ enum GraphOperation: Equatable, Sendable {
         }
     }
 
+    /// True when operands behind the first are parameters whose order of elements is their own.
+    var hasParameters: Bool {
+        switch self {
+        case .affine, .quantized(.quantize), .quantized(.lookup): true
+        default: false
+        }
+    }
+
+    /// True for `a[…, K], weights[K, N], … → y[…, N]` on floats or bytes.
+    var isDense: Bool {
+        switch self {
+        case .dense, .quantized(.dense): true
+        default: false
+        }
+    }
+
     /// True when each element of the result depends only on the element (or elements) at its own place.
     var isElementwise: Bool {
         switch self {
-        case .unary, .binary, .affine: true
+        case .unary, .binary, .affine, .quantized(.quantize), .quantized(.lookup), .quantized(.binary): true
         default: false
         }
     }

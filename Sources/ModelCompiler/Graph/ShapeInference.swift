@@ -25,6 +25,12 @@ enum ShapeInference {
         var operands: [GraphValue] = []
         for case let input? in inputs { operands.append(graph[input]) }
         guard let first = operands.first else { throw ShapeError("an operation without inputs") }
+        if case .quantized(let quantized) = operation {
+            guard let form = quantized.floatForm else {
+                return Result(shape: first.shape, elementType: quantized.elementType)
+            }
+            return Result(shape: try shape(form, operands.map(\.shape)), elementType: quantized.elementType)
+        }
         if case .argMax = operation {
             return Result(shape: try shape(operation, operands.map(\.shape)), elementType: .int64)
         }
@@ -48,7 +54,7 @@ enum ShapeInference {
         case .pool(_, let window, let order):
             guard x.count == window.kernel.count + 2 else { throw ShapeError("a pool over \(x)") }
             return windowed(x, channels: x[order == .first ? 1 : x.count - 1], window, order)
-        case .unary, .softmax: return x
+        case .unary, .softmax, .quantized: return x
         case .binary:
             guard shapes.count == 2, let shape = Extents.broadcast(x, shapes[1]) else {
                 throw ShapeError("\(shapes) do not broadcast")

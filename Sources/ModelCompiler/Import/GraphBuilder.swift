@@ -54,7 +54,11 @@ struct GraphBuilder {
         if let folded = ConstantFolding.fold(
             operation, activation, inputs, to: result, in: graph, budget: foldingBudget)
         {
-            return try constant(folded)
+            let value = try constant(folded)
+            if case .transpose(let permutation) = operation, case let source?? = inputs.first {
+                graph[value].origin = graph[source].origin?.transposed(permutation)
+            }
+            return value
         }
         try checkRunnable(operation, inputs, result)
         let output = graph.addValue(
@@ -89,7 +93,7 @@ struct GraphBuilder {
                 help: "use tensors of rank \(ImageLimits.rank) or less without empty axes")
         }
         switch operation {
-        case .reshape, .transpose, .concat, .slice: return
+        case .reshape, .transpose, .concat, .slice, .quantized: return
         default: break
         }
         for case let input? in inputs where graph[input].elementType != .float32 {

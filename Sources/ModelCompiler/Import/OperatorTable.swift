@@ -24,7 +24,7 @@ enum OperatorTable {
         "": [
             ActivationOperators.rules, ArithmeticOperators.rules, ConstantOperators.rules, ConvolutionOperators.rules,
             LinearOperators.rules, LogicOperators.rules, NormalizationOperators.rules, PoolingOperators.rules,
-            ReductionOperators.rules, ShapeOperators.rules, SliceOperators.rules,
+            QuantizationOperators.rules, ReductionOperators.rules, ShapeOperators.rules, SliceOperators.rules,
         ]
     ]
 
@@ -44,8 +44,8 @@ enum OperatorTable {
             "export the model without control flow, or with constant conditions"
         case ("", "LSTM"), ("", "GRU"), ("", "RNN"):
             "recurrent layers are not supported yet; use one-dimensional convolutions"
-        case ("", "QuantizeLinear"), ("", "DequantizeLinear"), ("", "QLinearConv"), ("", "ConvInteger"),
-            ("", "MatMulInteger"), ("", "QLinearMatMul"), ("", "DynamicQuantizeLinear"):
+        case ("", "QLinearConv"), ("", "ConvInteger"), ("", "MatMulInteger"), ("", "QLinearMatMul"),
+            ("", "DynamicQuantizeLinear"):
             "compile the float model"
         case ("", "Resize"), ("", "Upsample"), ("", "ConvTranspose"):
             "use strided convolutions and pooling"

@@ -39,6 +39,7 @@ enum LayoutChoice {
         switch operation {
         case .convolution(let window, let groups, .first): .convolution(window, groups: groups, .last)
         case .pool(let function, let window, .first): .pool(function, window, .last)
+        case .quantized(let quantized): quantized.channelsLast.map { .quantized($0) }
         default: nil
         }
     }

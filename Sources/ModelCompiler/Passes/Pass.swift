@@ -12,6 +12,8 @@ enum PassPipeline {
         Pass(name: "no-op elimination", run: NoOpElimination.run),
         Pass(name: "scale and shift folding", run: AffineFolding.run),
         Pass(name: "activation fusion", run: ActivationFusion.run),
+        Pass(name: "quantized movement", run: QuantizedMovement.run),
+        Pass(name: "integer kernels", run: IntegerKernels.run),
         Pass(name: "layout choice", run: LayoutChoice.run),
         Pass(name: "transpose sinking", run: TransposeSinking.run),
         Pass(name: "transpose into dense", run: TransposeIntoDense.run),

@@ -16,7 +16,7 @@ enum TransposeIntoDense {
     private static func absorb(
         _ node: GraphNode, _ producers: [Int?], _ graph: inout Graph
     ) throws(ShapeError) -> [GraphNode]? {
-        guard node.operation == .dense, case let flat?? = node.inputs.first,
+        guard node.operation.isDense, case let flat?? = node.inputs.first,
             let reshape = producers[flat.index].map({ graph.nodes[$0] }), case .reshape(let target) = reshape.operation,
             case let ordered?? = reshape.inputs.first,
             let transpose = producers[ordered.index].map({ graph.nodes[$0] }),

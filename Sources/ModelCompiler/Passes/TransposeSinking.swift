@@ -66,6 +66,11 @@ enum TransposeSinking {
         case .binary(let function):
             return order.count == graph.shape(node.output).count ? (.binary(function), order) : nil
         case .affine(let axis): return (.affine(axis: order[axis]), order)
+        case .quantized(.quantize(let type, let axis)):
+            return (.quantized(.quantize(to: type, axis: order[axis])), order)
+        case .quantized(.lookup): return (node.operation, order)
+        case .quantized(.binary):
+            return order.count == graph.shape(node.output).count ? (node.operation, order) : nil
         case .softmax(let axis, let logarithmic):
             return (.softmax(axis: order[axis], logarithmic: logarithmic), order)
         case .concat(let axis): return (.concat(axis: order[axis]), order)
@@ -99,7 +104,7 @@ enum TransposeSinking {
         var sources: [ValueID?] = []
         for (slot, input) in node.inputs.enumerated() {
             guard let input else { return nil }
-            if case .affine = node.operation, slot > 0 {
+            if slot > 0, node.operation.hasParameters {
                 sources.append(input)
             } else if let transposed = transposes[input] {
                 guard transposed.permutation == order else { return nil }

@@ -68,8 +68,12 @@ struct ImageEmitter {
                 case .dense: WeightPacking.dense(constant, name: name)
                 case .convolution(let groups): WeightPacking.convolution(constant, groups: groups, name: name)
                 case .depthwise: WeightPacking.depthwise(constant, name: name)
+                case .integerDense: WeightPacking.integerDense(constant, name: name)
+                case .integerConvolution(let window, let groups):
+                    WeightPacking.integerConvolution(constant, window, groups: groups, name: name)
+                case .integerDepthwise(let window): WeightPacking.integerDepthwise(constant, window, name: name)
                 }
-            guard let packed else { throw .invalidModel("the weights \"\(value.name)\" are not floating-point") }
+            guard let packed else { throw .invalidModel("the weights \"\(value.name)\" are of an unexpected type") }
             tensor = packed
         } else {
             tensor = ImageDescription.Tensor(

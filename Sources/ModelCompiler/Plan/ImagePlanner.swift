@@ -98,7 +98,7 @@ struct ImagePlanner {
     private func mayOverwrite(_ operation: Operation, _ slot: Int) -> Bool {
         switch operation {
         case .unary, .binary, .softmax: true
-        case .affine: slot == 0
+        case .affine, .integer(.lookup): slot == 0
         default: false
         }
     }
@@ -118,7 +118,10 @@ struct ImagePlanner {
         var scratch: [Int?] = []
         for (index, step) in steps.enumerated() {
             let right = step.inputs.count > 1 ? step.inputs[1].flatMap { Shape(Self.packedShape(step, $0)) } : nil
-            guard let bytes = step.operation.scratchBytes(right: right) else {
+            let left = step.inputs.first.flatMap { $0.flatMap { Shape($0.shape) } }
+            guard
+                let bytes = step.operation.scratchBytes(left: left, right: right, output: Shape(step.output.shape))
+            else {
                 throw .limitExceeded("step \(step.name) needs more scratch than ImageLimits.arenaBytes")
             }
             scratch.append(bytes > 0 ? lifetimes.addScratch(bytes, step: index) : nil)
@@ -140,6 +143,11 @@ struct ImagePlanner {
         let shape = operand.shape
         switch step.forms[1] {
         case .plain, .dense: return shape
+        case .integerDense: return [1, PairLayout.even(shape[0]), shape[1]]
+        case .integerConvolution(let window, let groups):
+            let rows = IntegerOperation.weightRows(window, groups: groups, channels: shape[1] * groups)
+            return [groups, rows, shape[0] / groups]
+        case .integerDepthwise(let window): return [1, IntegerOperation.depthwiseRows(window), shape[0]]
         case .depthwise: return [shape.dropFirst(2).reduce(1, *), shape[0]]
         case .convolution(let groups):
             return [groups, shape.dropFirst(1).reduce(1, *), shape[0] / groups]

@@ -12,6 +12,9 @@ enum ConstantForm: Hashable {
     case dense
     case convolution(groups: Int)
     case depthwise
+    case integerDense
+    case integerConvolution(Window, groups: Int)
+    case integerDepthwise(Window)
 }
 
 /// A step of the image before its operands have places.
@@ -47,6 +50,7 @@ struct KernelSelection {
             step.forms[1] = .dense
         case .convolution(let window, let groups, _): try select(window, groups: groups, &step)
         case .pool(let function, let window, _): try select(window, function, &step)
+        case .quantized(let operation): try select(operation, &step)
         default: step.operation = try direct(node)
         }
         if case .pad(_, _, _, let value) = node.operation { step.activation = Activation(.identity, alpha: value) }
@@ -67,7 +71,7 @@ struct KernelSelection {
         case .softmax(let axis, let logarithmic): return .softmax(axis: axis, logarithmic: logarithmic)
         case .reduce(let function, let reduced, _): return .reduce(function, axes: try axes(reduced))
         case .argMax(let axis, let smallest, let last, _): return .argMax(axis: axis, smallest: smallest, last: last)
-        case .dense, .convolution, .pool, .reshape: return .copy
+        case .dense, .convolution, .pool, .reshape, .quantized: return .copy
         }
     }
 
@@ -93,13 +97,17 @@ struct KernelSelection {
     ) throws(CompileError) {
         let window = try planar(window, &step)
         switch function {
-        case .maximum: step.operation = .maxPool(window)
+        case .maximum: step.operation = isFloat(step.inputs[0]) ? .maxPool(window) : .integer(.maxPool(window))
         case .average(let countsPadding): step.operation = .averagePool(window, countsPadding: countsPadding)
         }
     }
 
+    private func isFloat(_ operand: Operand?) -> Bool {
+        operand.map { graph[$0.value].elementType == .float32 } ?? true
+    }
+
     /// The window with a height and a width; one spatial axis is the width of an image of height 1.
-    private func planar(_ window: SpatialWindow, _ step: inout PlannedStep) throws(CompileError) -> Window {
+    func planar(_ window: SpatialWindow, _ step: inout PlannedStep) throws(CompileError) -> Window {
         func planar(_ operand: Operand) -> Operand {
             guard operand.shape.count == 3 else { return operand }
             return Operand(value: operand.value, shape: [operand.shape[0], 1] + operand.shape.dropFirst())

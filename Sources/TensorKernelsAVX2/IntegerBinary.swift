@@ -1,0 +1,1 @@
+../TensorKernelsBaseline/IntegerBinary.swift
