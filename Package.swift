@@ -61,8 +61,13 @@ var targets: [Target] = [
     .target(name: "TensorKernels", swiftSettings: kernel([])),
     .target(
         name: "TensorKernelsBaseline", dependencies: ["CVectorSupport", "TensorKernels"], swiftSettings: kernel([])),
+    .target(name: "OperatorInterface", dependencies: ["ModelImage", "TensorKernels"], swiftSettings: strict),
     .target(
-        name: "EdgeRuntime", dependencies: ["ModelImage"] + kernelModules, swiftSettings: strict),
+        name: "TensorOperators", dependencies: ["OperatorInterface", "ModelImage", "TensorKernels"],
+        swiftSettings: kernel([])),
+    .target(
+        name: "EdgeRuntime", dependencies: ["ModelImage", "OperatorInterface", "TensorOperators"] + kernelModules,
+        swiftSettings: strict),
     .systemLibrary(name: "CMartletEdge"),
     .target(name: "MartletEdgeC", dependencies: ["CMartletEdge", "EdgeRuntime", "ModelImage"], swiftSettings: strict),
     // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.

@@ -7,17 +7,17 @@ extension Model {
 
     /// Runs the plan once over the inputs that were written and tells how long each operation took.
     ///
-    /// It prepares each operation's steps anew, outside of the time that it measures, and so allocates.
-    ///
     /// - Parameters:
     ///   - clock: The time now, in any unit.
     ///   - report: Receives the operation's number in the plan and its time in the clock's unit.
     public mutating func run(timing clock: () -> UInt64, _ report: (Int, UInt64) -> Void) {
-        for index in 0..<reader.operationCount {
-            var builder = StepBuilder(reader: reader, arena: arena)
-            builder.build(operation: index)
+        var next = 0
+        for (index, end) in ends.enumerated() {
             let start = clock()
-            for step in builder.steps { step.run(kernels) }
+            while next < end {
+                steps[next].run(kernels)
+                next += 1
+            }
             report(index, clock() - start)
         }
     }

@@ -1,6 +1,7 @@
 #if canImport(CEdgeSupport)
     import CEdgeSupport
     import ModelImage
+    public import OperatorInterface
 
     extension Model {
         /// Maps an image file read-only and loads it. The file's pages are shared with every other process that maps it.
@@ -11,8 +12,11 @@
         /// - Parameters:
         ///   - path: The file.
         ///   - instructionSet: The kernels to use; nil takes ``InstructionSet/preferred()``.
-        /// - Throws: ``RuntimeError/unreadableFile(code:)``, or what ``init(bytes:instructionSet:)`` throws.
-        public init(mapping path: String, instructionSet: InstructionSet? = nil) throws(RuntimeError) {
+        ///   - operators: The portable operators that the image may use.
+        /// - Throws: ``RuntimeError/unreadableFile(code:)``, or what ``init(bytes:instructionSet:operators:)`` throws.
+        public init(
+            mapping path: String, instructionSet: InstructionSet? = nil, operators: OperatorSet = .standard
+        ) throws(RuntimeError) {
             var size = 0
             var code: Int32 = 0
             guard let address = edge_map_file(path, ImageLimits.imageBytes, &size, &code) else {
@@ -20,7 +24,7 @@
             }
             let mapping = UnsafeRawBufferPointer(start: address, count: size)
             do throws(RuntimeError) {
-                try self.init(bytes: mapping, mapping: mapping, instructionSet: instructionSet)
+                try self.init(bytes: mapping, mapping: mapping, instructionSet: instructionSet, operators: operators)
             } catch {
                 edge_unmap_file(address, size)
                 throw error

@@ -1,5 +1,21 @@
 import ModelImage
+public import OperatorInterface
 import TensorKernels
+
+#if !hasFeature(Embedded)
+    import TensorOperators
+
+    extension OperatorSet {
+        /// What a model uses when nothing else is said: every portable operator.
+        public static var standard: OperatorSet { .portable }
+    }
+#else
+    extension OperatorSet {
+        /// What a model uses when nothing else is said: none, so that a microcontroller's program links only the
+        /// operators that it names.
+        public static var standard: OperatorSet { OperatorSet([]) }
+    }
+#endif
 
 /// A model that is ready to run: a mapped image, its arena and its prepared steps.
 ///
@@ -13,7 +29,9 @@ import TensorKernels
 public struct Model: ~Copyable {
     let reader: ImageReader
     let arena: UnsafeMutableRawPointer
-    private let steps: UnsafeMutableBufferPointer<Step>
+    let steps: UnsafeMutableBufferPointer<Step>
+    /// For each operation of the plan, how many steps there are up to its last.
+    let ends: [Int]
     let kernels: KernelTable
     /// What the kernels use.
     public let instructionSet: InstructionSet
@@ -26,13 +44,17 @@ public struct Model: ~Copyable {
     ///   - bytes: The whole image at an address that is a multiple of 64. The caller keeps the bytes alive and
     ///     unchanged for as long as the model lives; they are not copied.
     ///   - instructionSet: The kernels to use; nil takes ``InstructionSet/preferred()``.
+    ///   - operators: The portable operators that the image may use.
     /// - Throws: ``RuntimeError/image(_:)`` or ``RuntimeError/unavailableInstructionSet``.
-    public init(bytes: UnsafeRawBufferPointer, instructionSet: InstructionSet? = nil) throws(RuntimeError) {
-        try self.init(bytes: bytes, mapping: nil, instructionSet: instructionSet)
+    public init(
+        bytes: UnsafeRawBufferPointer, instructionSet: InstructionSet? = nil, operators: OperatorSet = .standard
+    ) throws(RuntimeError) {
+        try self.init(bytes: bytes, mapping: nil, instructionSet: instructionSet, operators: operators)
     }
 
     init(
-        bytes: UnsafeRawBufferPointer, mapping: UnsafeRawBufferPointer?, instructionSet wanted: InstructionSet?
+        bytes: UnsafeRawBufferPointer, mapping: UnsafeRawBufferPointer?, instructionSet wanted: InstructionSet?,
+        operators: OperatorSet
     ) throws(RuntimeError) {
         let chosen: InstructionSet
         if let wanted { chosen = wanted } else { chosen = try InstructionSet.preferred() }
@@ -46,14 +68,21 @@ public struct Model: ~Copyable {
         let arenaSize = reader.arenaBytes + KernelLayout.slackBytes
         let arena = UnsafeMutableRawPointer.allocate(byteCount: arenaSize, alignment: ImageFormat.alignment)
         arena.initializeMemory(as: UInt8.self, repeating: 0, count: arenaSize)
-        var builder = StepBuilder(reader: reader, arena: arena)
-        builder.build()
+        let kernels = chosen.kernels
+        var builder = StepBuilder(reader: reader, arena: arena, kernels: kernels, operators: operators)
+        do throws(ImageError) {
+            try builder.build()
+        } catch {
+            arena.deallocate()
+            throw .image(error)
+        }
         let steps = UnsafeMutableBufferPointer<Step>.allocate(capacity: builder.steps.count)
         _ = steps.initialize(from: builder.steps)
         self.reader = reader
         self.arena = arena
         self.steps = steps
-        self.kernels = chosen.kernels
+        self.ends = builder.ends
+        self.kernels = kernels
         self.instructionSet = chosen
         self.mapping = mapping
     }
@@ -103,6 +132,16 @@ public struct Model: ~Copyable {
     ) throws(Failure) -> Result {
         let tensor = reader.tensor(reader.output(port))
         return try body(UnsafeRawBufferPointer(start: arena + tensor.offset, count: tensor.byteCount))
+    }
+
+    /// How much of the first dimension of output `port` the last run has filled: all of it, unless the extent depends
+    /// on data, as that of a NonMaxSuppression does. The rest is zero.
+    public func outputExtent(_ port: Int) -> Int {
+        let tensor = reader.tensor(reader.output(port))
+        guard tensor.shape.rank > 0 else { return 1 }
+        guard let extent = tensor.extent else { return tensor.shape[0] }
+        let filled = (arena + reader.tensor(extent).offset).load(as: Int64.self)
+        return Int(max(0, min(filled, Int64(tensor.shape[0]))))
     }
 
     /// Copies floats to input `port`.

@@ -1,3 +1,4 @@
+import OperatorInterface
 import TensorKernels
 
 /// One prepared step: a kernel's arguments with all pointers in place. Preparing happens once, when a model is
@@ -24,6 +25,7 @@ enum Step {
     case quantize(QuantizeArguments)
     case dequantize(QuantizeArguments)
     case lookup(LookupArguments)
+    case portable(PreparedOperator)
 }
 
 /// A batch of products whose right matrices are packed during the run.
@@ -118,6 +120,7 @@ extension Step {
         case .quantize(let arguments): kernels.integer.quantize(arguments)
         case .dequantize(let arguments): kernels.integer.dequantize(arguments)
         case .lookup(let arguments): Movement.lookup(arguments)
+        case .portable(let run): run()
         }
     }
 }

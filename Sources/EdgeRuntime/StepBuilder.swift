@@ -1,26 +1,46 @@
 import ModelImage
+import OperatorInterface
 import TensorKernels
 
 /// Turns the plan's records into steps. The reader has proved that operands exist and shapes fit.
 struct StepBuilder {
     let reader: ImageReader
     let arena: UnsafeMutableRawPointer
+    let kernels: KernelTable
+    /// The portable operators of this program.
+    let operators: OperatorSet
     private(set) var steps: [Step] = []
+    /// For each operation of the plan, how many steps there are up to its last.
+    private(set) var ends: [Int] = []
 
-    init(reader: ImageReader, arena: UnsafeMutableRawPointer) {
+    init(reader: ImageReader, arena: UnsafeMutableRawPointer, kernels: KernelTable, operators: OperatorSet) {
         self.reader = reader
         self.arena = arena
+        self.kernels = kernels
+        self.operators = operators
         steps.reserveCapacity(reader.operationCount * 2)
     }
 
     /// Prepares the whole plan.
-    mutating func build() {
-        for index in 0..<reader.operationCount { build(operation: index) }
+    ///
+    /// - Throws: ``ImageError`` for a portable operator that this program lacks or whose operands do not fit it.
+    mutating func build() throws(ImageError) {
+        ends.reserveCapacity(reader.operationCount)
+        for index in 0..<reader.operationCount {
+            try build(operation: index)
+            ends.append(steps.count)
+        }
     }
 
-    /// Appends the steps of one operation.
-    mutating func build(operation index: Int) {
-        let operands = StepOperands(reader: reader, arena: arena, record: reader.operation(index))
+    private mutating func build(operation index: Int) throws(ImageError) {
+        let record = reader.operation(index)
+        if record.operation.opcode.isPortable {
+            let context = try OperatorContext(
+                reader: reader, index: index, record: record, arena: arena, kernels: kernels)
+            steps.append(.portable(try operators.prepare(context)))
+            return
+        }
+        let operands = StepOperands(reader: reader, arena: arena, record: record)
         appendSteps(operands)
         appendActivation(operands)
     }
@@ -47,6 +67,7 @@ struct StepBuilder {
         case .argMax(let axis, let smallest, let last):
             steps.append(operands.argMax(axis: axis, smallest: smallest, last: last))
         case .integer(let operation): steps.append(operands.integer(operation))
+        case .portable: break
         }
     }
 

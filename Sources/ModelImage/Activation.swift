@@ -126,3 +126,40 @@ public enum PadMode: Int32, Sendable, CaseIterable {
     /// The nearest edge element
     case edge = 2
 }
+
+/// What `mapElements` computes of each element beside the ``UnaryFunction``s. Raw values are part of the format, and
+/// disjoint from those.
+public enum MapFunction: Int32, Sendable, CaseIterable {
+    /// 1 for 0, and 0 for everything else
+    case not = 128
+}
+
+/// What `combineElements` computes of two elements. Raw values are part of the format; those up to 8 are
+/// ``BinaryFunction``'s.
+public enum PairOperation: Int32, Sendable, CaseIterable {
+    case add = 1
+    case subtract = 2
+    case multiply = 3
+    /// For integers towards zero; by zero it gives 0.
+    case divide = 4
+    case power = 5
+    case minimum = 6
+    case maximum = 7
+    case parametricRelu = 8
+    /// The remainder with the sign of the divisor: ONNX's Mod without `fmod`
+    case modulo = 9
+    /// The remainder with the sign of the dividend: C's `fmod`
+    case remainder = 10
+    // What gives bool
+    case equal = 32
+    case greater = 33
+    case greaterOrEqual = 34
+    case less = 35
+    case lessOrEqual = 36
+    case and = 37
+    case or = 38
+    case xor = 39
+
+    /// True when the result is bool whatever the operands are.
+    public var isPredicate: Bool { rawValue >= Self.equal.rawValue }
+}

@@ -10,6 +10,9 @@ public enum ElementType: UInt8, Sendable {
     case float16 = 10
     case float64 = 11
 
+    /// True for floating-point numbers.
+    public var isFloating: Bool { self == .float32 || self == .float64 || self == .float16 }
+
     /// Bytes of one element.
     public var size: Int {
         switch self {

@@ -25,10 +25,12 @@ public struct ImageDescription: Equatable, Sendable {
         public var arenaOffset: Int
         /// The elements of a constant, little-endian, in `layout`'s order.
         public var data: [UInt8]
+        /// For an output: the int64 scalar that says after a run how much of the first dimension is filled.
+        public var extent: Int?
 
         public init(
             name: String, elementType: ElementType = .float32, kind: TensorKind, layout: TensorLayout = .dense,
-            shape: [Int], arenaOffset: Int = 0, data: [UInt8] = []
+            shape: [Int], arenaOffset: Int = 0, data: [UInt8] = [], extent: Int? = nil
         ) {
             self.name = name
             self.elementType = elementType
@@ -37,6 +39,7 @@ public struct ImageDescription: Equatable, Sendable {
             self.shape = shape
             self.arenaOffset = arenaOffset
             self.data = data
+            self.extent = extent
         }
     }
 
@@ -55,16 +58,25 @@ public struct ImageDescription: Equatable, Sendable {
         public var name: String
 
         public init(
-            _ operation: Operation, activation: Activation = .none, inputs: [Int?], output: Int,
+            _ operation: Operation, activation: Activation = .none, inputs: [Int?], outputs: [Int],
             scratchOffset: Int = 0, scratchBytes: Int = 0, name: String = ""
         ) {
             self.operation = operation
             self.activation = activation
             self.inputs = inputs
-            self.outputs = [output]
+            self.outputs = outputs
             self.scratchOffset = scratchOffset
             self.scratchBytes = scratchBytes
             self.name = name
+        }
+
+        public init(
+            _ operation: Operation, activation: Activation = .none, inputs: [Int?], output: Int,
+            scratchOffset: Int = 0, scratchBytes: Int = 0, name: String = ""
+        ) {
+            self.init(
+                operation, activation: activation, inputs: inputs, outputs: [output], scratchOffset: scratchOffset,
+                scratchBytes: scratchBytes, name: name)
         }
     }
 

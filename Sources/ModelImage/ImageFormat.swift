@@ -5,7 +5,7 @@ public enum ImageFormat {
     /// A reader refuses an image whose major version differs from its own.
     public static let majorVersion: UInt16 = 1
     /// Grows when something is added that an older reader may ignore.
-    public static let minorVersion: UInt16 = 0
+    public static let minorVersion: UInt16 = 1
     /// Bytes of the header.
     public static let headerBytes = 64
     /// Bytes of one entry of the tensor table.

@@ -35,6 +35,19 @@ extension ImageReader {
         guard Int64(tensor.offset) + Int64(ImageFormat.aligned(tensor.byteCount)) <= Int64(room) else {
             throw ImageError(.badTensor, .tensor(index), "the elements reach past the end of weights or arena")
         }
+        try checkExtent(of: tensor, index)
+    }
+
+    /// A tensor with an extent is an output, and the extent an int64 scalar in the arena.
+    private func checkExtent(of tensor: TensorRecord, _ index: Int) throws(ImageError) {
+        guard let extent = tensor.extent else { return }
+        guard tensor.kind == .output, tensor.shape.rank > 0, extent < tensorCount else {
+            throw ImageError(.badTensor, .tensor(index), "only an output of rank 1 or more has an extent")
+        }
+        let scalar = try decodeTensor(extent)
+        guard scalar.elementType == .int64, scalar.kind != .constant, scalar.shape.elementCount == 1 else {
+            throw ImageError(.badTensor, .tensor(index), "the extent must be an int64 scalar in the arena")
+        }
     }
 
     func decodeTensor(_ index: Int) throws(ImageError) -> TensorRecord {
@@ -60,7 +73,7 @@ extension ImageReader {
         }
         return TensorRecord(
             elementType: elementType, kind: kind, layout: layout, shape: shape, offset: Int(offset),
-            byteCount: Int(byteCount))
+            byteCount: Int(byteCount), extent: bytes.word(record + 24) == 0 ? nil : Int(bytes.word(record + 24)) - 1)
     }
 
     func checkOperation(_ index: Int) throws(ImageError) {

@@ -73,7 +73,8 @@ struct ImageWriter {
         tensors.appendLittleEndian(UInt32(0))
         tensors.appendLittleEndian(UInt32(offset))
         tensors.appendLittleEndian(UInt32(byteCount))
-        tensors.appendLittleEndian(UInt64(0))
+        tensors.appendLittleEndian(UInt32(truncatingIfNeeded: (tensor.extent ?? -1) + 1))
+        tensors.appendLittleEndian(UInt32(0))
         for axis in 0..<ImageLimits.rank { tensors.appendLittleEndian(shape.storage[axis]) }
     }
 

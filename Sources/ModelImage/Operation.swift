@@ -78,9 +78,14 @@ public enum Operation: Equatable, Sendable {
     case argMax(axis: Int, smallest: Bool, last: Bool)
     /// An operation on bytes: see ``IntegerOperation``.
     case integer(IntegerOperation)
+    /// Any operands → any results: what an ``Opcode`` from ``Opcode/firstPortable`` on computes, with its attribute
+    /// words. The reader checks that operands exist; the operator itself (`TensorOperators`) checks types, shapes and
+    /// attributes when a model is loaded.
+    case portable(Opcode, words: [Int32])
 }
 
-/// The operation's number in the format. 1–31 are float operations, 64–79 those on bytes.
+/// The operation's number in the format. 1–31 are float operations, 64–79 those on bytes, what else is
+/// below 256 is kept for further vector kernels; from 256 on are the portable operators, which `TensorOperators` implements for any element type.
 public enum Opcode: UInt16, Sendable, CaseIterable {
     case gemm = 1
     case matMul = 2
@@ -108,6 +113,21 @@ public enum Opcode: UInt16, Sendable, CaseIterable {
     case integerAveragePool = 70
     case integerMaxPool = 71
     case lookup = 72
+
+    // Elementwise, each with broadcasting
+    case mapElements = 256
+    case combineElements = 257
+    case selectElements = 258
+    case castElements = 259
+    case expand = 260
+    case reduceElements = 261
+    case argReduce = 262
+
+    /// The first number of a portable operator.
+    public static let firstPortable: UInt16 = 256
+
+    /// True for operators of `TensorOperators`.
+    public var isPortable: Bool { rawValue >= Self.firstPortable }
 }
 
 extension Operation {
@@ -132,6 +152,7 @@ extension Operation {
         case .reduce: .reduce
         case .argMax: .argMax
         case .integer(let operation): operation.opcode
+        case .portable(let opcode, _): opcode
         }
     }
 

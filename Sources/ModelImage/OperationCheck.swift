@@ -5,6 +5,12 @@ struct OperationCheck {
     let record: OperationRecord
 
     func run() throws(ImageError) {
+        if record.operation.opcode.isPortable {
+            try require(record.outputCount >= 1, .badOperand, "there must be an output")
+            try require(record.activation == .none, .badAttribute, "this operation takes no activation")
+            return
+        }
+        try requireElements()
         if !record.operation.takesActivation {
             try require(record.activation.function == .identity, .badAttribute, "this operation takes no activation")
         }
@@ -26,6 +32,7 @@ struct OperationCheck {
         case .reduce(_, let axes): try checkReduce(axes: axes)
         case .argMax(let axis, _, _): try checkArgMax(axis: axis)
         case .integer(let operation): try checkInteger(operation)
+        case .portable: break
         }
         try checkScratch()
         try checkOverlaps()
@@ -35,6 +42,18 @@ struct OperationCheck {
 
     func require(_ condition: Bool, _ code: ImageError.Code, _ detail: StaticString) throws(ImageError) {
         guard condition else { throw ImageError(code, .operation(index), detail) }
+    }
+
+    /// Only portable operators may have empty operands.
+    private func requireElements() throws(ImageError) {
+        for slot in 0..<record.inputCount {
+            guard let tensor = reader.input(slot, of: record) else { continue }
+            try require(reader.tensor(tensor).shape.elementCount > 0, .badShape, "an input is empty")
+        }
+        for slot in 0..<record.outputCount {
+            let tensor = reader.tensor(reader.output(slot, of: record))
+            try require(tensor.shape.elementCount > 0, .badShape, "the output is empty")
+        }
     }
 
     func requireCounts(inputs: ClosedRange<Int>) throws(ImageError) {

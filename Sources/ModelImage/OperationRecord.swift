@@ -9,6 +9,9 @@ public struct TensorRecord: Equatable, Sendable {
     public let offset: Int
     /// Bytes of the elements, without padding.
     public let byteCount: Int
+    /// The int64 scalar in the arena that holds, after a run, how much of the first dimension is filled; nil when all
+    /// of it is. Results whose extent depends on data are planned up to a maximum.
+    public let extent: Int?
 }
 
 /// One entry of the plan, in the order of execution.

@@ -18,6 +18,7 @@ extension Operation {
         case .argMax(let axis, let smallest, let last):
             [Int32(clamping: axis), smallest ? 1 : 0, last ? 1 : 0]
         case .integer(let operation): operation.words
+        case .portable(_, let words): words
         }
     }
 
@@ -38,6 +39,7 @@ extension Operation {
             case .quantize, .dequantize, .integerGemm, .integerConvolution, .integerDepthwise, .integerBinary,
                 .integerAveragePool, .integerMaxPool, .lookup:
                 IntegerOperation.decode(opcode, &words).map { .integer($0) }
+            default: .portable(opcode, words: words.rest())
             }
         return words.isAtEnd ? operation : nil
     }
@@ -128,6 +130,13 @@ struct WordCursor {
         guard offset < end else { return nil }
         defer { offset += 4 }
         return Int32(bitPattern: bytes.word(offset))
+    }
+
+    /// All words that are left.
+    mutating func rest() -> [Int32] {
+        var rest: [Int32] = []
+        while let word = next() { rest.append(word) }
+        return rest
     }
 
     mutating func flag() -> Bool? {

@@ -17,7 +17,7 @@ public enum PanelLayout {
     /// The elements that a packed tensor of rank 2 `[rows, columns]` or 3 `[matrices, rows, columns]` takes; nil for
     /// other ranks, or when they exceed ``ImageLimits/elements``.
     public static func elementCount(of shape: Shape) -> Int? {
-        guard shape.rank == 2 || shape.rank == 3 else { return nil }
+        guard shape.rank == 2 || shape.rank == 3, shape.elementCount > 0 else { return nil }
         let columns = shape[shape.rank - 1]
         let panels = Int64((columns + width - 1) / width)
         let count = panels * Int64(width) * Int64(shape.elementCount / columns)

@@ -23,7 +23,7 @@ extension Operation {
         switch self {
         case .convolution(let window, _):
             guard !window.isPointwise else { return 0 }
-            guard let right, right.rank == 3 else { return nil }
+            guard let right, right.rank == 3, right.elementCount > 0 else { return nil }
             elements = Int64(ScratchSize.patchRows) * Int64(right[1])
         case .matMul(let transposedRight):
             guard let right, right.rank >= 2 else { return nil }

@@ -1,19 +1,20 @@
-/// The dimensions of a tensor, outermost first. A scalar has rank 0. Every dimension is at least 1.
+/// The dimensions of a tensor, outermost first. A scalar has rank 0. A dimension may be 0: the tensor
+/// is then empty.
 ///
 /// A fixed-size value, so that shapes cost no allocation on a device.
 public struct Shape: Equatable, Sendable {
     /// The number of dimensions, 0...``ImageLimits/rank``.
     public let rank: Int
-    /// The product of the dimensions, 1...``ImageLimits/elements``.
+    /// The product of the dimensions, 0...``ImageLimits/elements``.
     public let elementCount: Int
     let storage: SIMD8<Int32>
 
-    /// Fails when a dimension is below 1, or the rank or the number of elements exceeds ``ImageLimits``.
+    /// Fails when a dimension is negative, or the rank or the number of elements exceeds ``ImageLimits``.
     public init?(_ dimensions: [Int]) {
         guard dimensions.count <= ImageLimits.rank else { return nil }
         var storage = SIMD8<Int32>(repeating: 1)
         for (axis, dimension) in dimensions.enumerated() {
-            guard dimension >= 1, dimension <= ImageLimits.elements else { return nil }
+            guard dimension >= 0, dimension <= ImageLimits.elements else { return nil }
             storage[axis] = Int32(dimension)
         }
         self.init(rank: dimensions.count, storage: storage)
@@ -21,17 +22,20 @@ public struct Shape: Equatable, Sendable {
 
     init?(rank: Int, storage: SIMD8<Int32>) {
         guard rank >= 0, rank <= ImageLimits.rank else { return nil }
+        // The product without empty dimensions is bounded too: products of some of the dimensions then are as well.
         var count: Int64 = 1
+        var isEmpty = false
         for axis in 0..<rank {
-            guard storage[axis] >= 1 else { return nil }
-            count *= Int64(storage[axis])
+            guard storage[axis] >= 0 else { return nil }
+            isEmpty = isEmpty || storage[axis] == 0
+            count *= Int64(max(1, storage[axis]))
             guard count <= Int64(ImageLimits.elements) else { return nil }
         }
         var cleaned = SIMD8<Int32>(repeating: 1)
         for axis in 0..<rank { cleaned[axis] = storage[axis] }
         self.rank = rank
         self.storage = cleaned
-        self.elementCount = Int(count)
+        self.elementCount = isEmpty ? 0 : Int(count)
     }
 
     /// The size of dimension `axis`, which must be in 0..<rank.
@@ -68,7 +72,7 @@ public struct Shape: Equatable, Sendable {
             let one = axis < rank - first.rank ? 1 : first[axis - (rank - first.rank)]
             let other = axis < rank - second.rank ? 1 : second[axis - (rank - second.rank)]
             guard one == other || one == 1 || other == 1 else { return nil }
-            storage[axis] = Int32(max(one, other))
+            storage[axis] = Int32(one == 1 ? other : one)
         }
         return Shape(rank: rank, storage: storage)
     }

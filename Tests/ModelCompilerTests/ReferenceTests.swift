@@ -65,29 +65,42 @@ struct ReferenceTests {
             (.reduce(.l2, axes: [0, 1], keepsAxes: false), [], [9.539392]),
             (.reduce(.product, axes: [1], keepsAxes: false), [2], [6, 120]),
         ] as [(GraphOperation, [Int], [Float])])
-    func constants(operation: GraphOperation, shape: [Int], expected: [Float]) {
-        let result = ConstantEvaluator.evaluate(operation, .none, [matrix], shape: shape)
+    func constants(operation: GraphOperation, shape: [Int], expected: [Float]) throws {
+        let result = try folded([matrix]) { try $0.emit(operation, .none, $1) }
         #expect(result == Constant(floats: expected, shape: shape))
     }
 
     @Test("constants broadcast, and activations follow")
-    func binary() {
+    func binary() throws {
         let row = Constant(floats: [10, -20, 30], shape: [3])
-        let result = ConstantEvaluator.evaluate(.binary(.subtract), .relu, [row, matrix], shape: [2, 3])
+        let result = try folded([row, matrix]) { try $0.emit(.binary(.subtract), .relu, $1) }
         #expect(result == Constant(floats: [9, 0, 27, 6, 0, 24], shape: [2, 3]))
-        let joined = ConstantEvaluator.evaluate(.concat(axis: 1), .none, [matrix, matrix], shape: [2, 6])
-        #expect(joined?.floats == [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6])
+        let joined = try folded([matrix, matrix]) { try $0.emit(.concat(axis: 1), .none, $1) }
+        #expect(joined.floats == [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6])
     }
 
     @Test(
-        "integers wrap, and a division by zero is left alone",
+        "integers wrap, and a division by zero gives zero",
         arguments: [
-            (.add, Int64.max, 1, Int64.min), (.multiply, 1 << 62, 4, 0), (.divide, -7, 2, -3), (.divide, 7, 0, nil),
-            (.divide, .min, -1, .min), (.power, 2, 10, 1024), (.power, 2, -1, nil), (.power, 1, .max, 1),
-            (.minimum, 3, -3, -3), (.maximum, 3, -3, 3),
-        ] as [(BinaryFunction, Int64, Int64, Int64?)])
-    func integers(function: BinaryFunction, x: Int64, y: Int64, expected: Int64?) {
-        #expect(ScalarFunctions.value(of: function, x, y) == expected)
+            (.add, Int64.max, 1, Int64.min), (.multiply, 1 << 62, 4, 0), (.divide, -7, 2, -3), (.divide, 7, 0, 0),
+            (.divide, .min, -1, .min), (.power, 2, 10, 1024), (.power, 2, -1, 0), (.power, 1, .max, 1),
+            (.minimum, 3, -3, -3), (.maximum, 3, -3, 3), (.modulo, -7, 3, 2), (.remainder, -7, 3, -1),
+        ] as [(PairOperation, Int64, Int64, Int64)])
+    func integers(operation: PairOperation, x: Int64, y: Int64, expected: Int64) throws {
+        let operands = [x, y].map { Constant(integers: [$0], shape: []) }
+        let result = try folded(operands) { try $0.combine(operation, $1[0]!, $1[1]!) }
+        #expect(result.integers == [expected])
+    }
+
+    /// What `body` makes of constants.
+    private func folded(
+        _ operands: [Constant], _ body: (inout GraphBuilder, [ValueID?]) throws -> ValueID
+    ) throws -> Constant {
+        var builder = GraphBuilder(foldingBudget: 1 << 20)
+        var ids: [ValueID?] = []
+        for operand in operands { ids.append(try builder.constant(operand)) }
+        let result = try body(&builder, ids)
+        return try #require(builder.constant(result))
     }
 
     @Test(
@@ -97,8 +110,9 @@ struct ReferenceTests {
             ([300, -1], .uint8, [255, 0]),
             ([.nan, .infinity], .int64, [0, .max]),
         ] as [([Float], ElementType, [Int64])])
-    func casts(values: [Float], type: ElementType, expected: [Int64]) {
-        let result = ConstantCast.cast(Constant(floats: values, shape: [values.count]), to: type)
+    func casts(values: [Float], type: ElementType, expected: [Int64]) throws {
+        let operand = Constant(floats: values, shape: [values.count])
+        let result = try folded([operand]) { try $0.cast($1[0]!, to: type) }
         #expect(result.integers == expected)
         #expect(result.elementType == type)
     }
@@ -109,8 +123,10 @@ struct ReferenceTests {
             (1.0009765, 1.0009766), (2049, 2048), (2051, 2052), (65519, 65504), (65520, .infinity), (1e-8, 0),
             (6e-8, 5.9604645e-8),
         ] as [(Float, Float)])
-    func halves(value: Float, expected: Float) {
-        #expect(ConstantCast.cast(Constant(floats: [value], shape: []), to: .float16).floats == [expected])
+    func halves(value: Float, expected: Float) throws {
+        let operand = Constant(floats: [value], shape: [])
+        let result = try folded([operand]) { try $0.cast($0.cast($1[0]!, to: .float16), to: .float32) }
+        #expect(result.floats == [expected])
     }
 
     /// The unpacked element at (row, column) of matrix `group`.

@@ -15,17 +15,38 @@ struct GraphValue: Equatable, Sendable {
     var constant: Constant?
     /// The integers that a float constant was made of.
     var origin: QuantizedConstant?
+    /// The scalar that says during a run how much of the first axis is filled, where that depends on data.
+    var extent: ValueID? = nil
 }
 
-/// One operation of the graph. Every operation of today has one output.
+/// One operation of the graph.
 struct GraphNode: Equatable, Sendable {
     var operation: GraphOperation
     /// What `unary` computes; otherwise what is applied to the result of an operation that takes an activation.
     var activation: Activation
     var inputs: [ValueID?]
-    var output: ValueID
+    /// One, or more for portable operators.
+    var outputs: [ValueID]
     /// The ONNX node from which it came, for people.
     var name: String
+
+    init(operation: GraphOperation, activation: Activation, inputs: [ValueID?], outputs: [ValueID], name: String) {
+        self.operation = operation
+        self.activation = activation
+        self.inputs = inputs
+        self.outputs = outputs
+        self.name = name
+    }
+
+    init(operation: GraphOperation, activation: Activation, inputs: [ValueID?], output: ValueID, name: String) {
+        self.init(operation: operation, activation: activation, inputs: inputs, outputs: [output], name: name)
+    }
+
+    /// The first output.
+    var output: ValueID {
+        get { outputs[0] }
+        set { outputs[0] = newValue }
+    }
 }
 
 /// The computation between import and image. Passes change it in place.
@@ -80,7 +101,9 @@ extension Graph {
     /// For each value the node that gives it.
     func producers() -> [Int?] {
         var producers = [Int?](repeating: nil, count: values.count)
-        for (index, node) in nodes.enumerated() { producers[node.output.index] = index }
+        for (index, node) in nodes.enumerated() {
+            for output in node.outputs { producers[output.index] = index }
+        }
         return producers
     }
 
@@ -111,8 +134,8 @@ extension Graph {
             for case let input? in node.inputs where !known.contains(input.index) {
                 throw ShapeError("node \(node.name) reads \(self[input].name) before it is given")
             }
-            guard known.insert(node.output.index).inserted else {
-                throw ShapeError("\(self[node.output].name) is given twice")
+            for output in node.outputs where !known.insert(output.index).inserted {
+                throw ShapeError("\(self[output].name) is given twice")
             }
             let result = try ShapeInference.result(of: node.operation, inputs: node.inputs, in: self)
             guard result.shape == shape(node.output), result.elementType == self[node.output].elementType else {

@@ -64,6 +64,8 @@ enum GraphOperation: Equatable, Sendable {
     case argMax(axis: Int, smallest: Bool, last: Bool, keepsAxis: Bool)
     /// An operation on bytes
     case quantized(QuantizedOperation)
+    /// An operator of `TensorOperators`
+    case portable(PortableNode)
 
     /// True when the image's operation applies an activation to its result at no cost.
     var takesActivation: Bool {
@@ -96,4 +98,18 @@ enum GraphOperation: Equatable, Sendable {
         default: false
         }
     }
+}
+
+/// A portable operator as the importer has made it: shapes and types of its results are known, so that passes need
+/// not understand it.
+struct PortableNode: Equatable, Sendable {
+    var opcode: Opcode
+    /// The attribute words.
+    var words: [Int32] = []
+    /// What each output is.
+    var results: [ShapeInference.Result]
+    /// Bytes of working memory.
+    var scratchBytes = 0
+    /// True when the first result may take the place of an operand of the same shape.
+    var mayRunInPlace = false
 }

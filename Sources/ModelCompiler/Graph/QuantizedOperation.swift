@@ -79,13 +79,9 @@ struct QuantizedConstant: Equatable, Sendable {
     }
 
     /// The same with its axes in another order.
-    func transposed(_ permutation: [Int]) -> QuantizedConstant? {
-        let shape = permutation.map { stored.shape[$0] }
-        guard let moved = ConstantEvaluator.evaluate(.transpose(permutation), .none, [stored], shape: shape) else {
-            return nil
-        }
-        return QuantizedConstant(
-            stored: moved, scales: scales, zeroPoints: zeroPoints,
+    func transposed(_ permutation: [Int]) -> QuantizedConstant {
+        QuantizedConstant(
+            stored: stored.transposed(permutation), scales: scales, zeroPoints: zeroPoints,
             axis: scales.count == 1 ? 0 : permutation.firstIndex(of: axis) ?? 0)
     }
 

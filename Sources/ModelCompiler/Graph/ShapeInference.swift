@@ -14,14 +14,27 @@ struct ShapeError: Error, Equatable {
 /// The rules are those of the ONNX operator specifications; the compiler knows every extent, so there is nothing
 /// symbolic here.
 enum ShapeInference {
-    struct Result: Equatable {
+    struct Result: Equatable, Sendable {
         var shape: [Int]
         var elementType: ElementType
+
+        init(shape: [Int], elementType: ElementType) {
+            self.shape = shape
+            self.elementType = elementType
+        }
+
+        init(_ shape: [Int], _ elementType: ElementType) {
+            self.init(shape: shape, elementType: elementType)
+        }
     }
 
     static func result(
         of operation: GraphOperation, inputs: [ValueID?], in graph: Graph
     ) throws(ShapeError) -> Result {
+        if case .portable(let node) = operation {
+            guard let first = node.results.first else { throw ShapeError("an operator without results") }
+            return first
+        }
         var operands: [GraphValue] = []
         for case let input? in inputs { operands.append(graph[input]) }
         guard let first = operands.first else { throw ShapeError("an operation without inputs") }
@@ -68,6 +81,7 @@ enum ShapeInference {
         case .reshape, .transpose, .concat, .slice, .pad: return try moved(operation, shapes)
         case .reduce(_, let axes, let keepsAxes): return try reduced(x, axes, keepsAxes)
         case .argMax(let axis, _, _, let keepsAxis): return try reduced(x, [axis], keepsAxis)
+        case .portable: return x
         }
     }
 

@@ -51,26 +51,79 @@ struct GraphBuilder {
             throw .unsupported(
                 "a result of shape \(result.shape) exceeds ImageLimits.elements", help: "use smaller tensors")
         }
-        if let folded = ConstantFolding.fold(
-            operation, activation, inputs, to: result, in: graph, budget: foldingBudget)
-        {
-            let value = try constant(folded)
-            if case .transpose(let permutation) = operation, case let source?? = inputs.first {
-                graph[value].origin = graph[source].origin?.transposed(permutation)
-            }
-            return value
+        let ids = try append(operation, activation, inputs, [result])
+        if case .transpose(let permutation) = operation, case let source?? = inputs.first, graph[ids[0]].constant != nil {
+            graph[ids[0]].origin = graph[source].origin?.transposed(permutation)
         }
-        try checkRunnable(operation, inputs, result)
-        let output = graph.addValue(
-            GraphValue(name: source, elementType: result.elementType, shape: result.shape, constant: nil))
-        graph.nodes.append(
-            GraphNode(operation: operation, activation: activation, inputs: inputs, output: output, name: source))
-        return output
+        return ids[0]
     }
 
-    /// Appends a function of one element.
+    /// Appends a portable operator, or computes it when all operands are known.
+    mutating func emit(_ node: PortableNode, _ inputs: [ValueID?]) throws(Refusal) -> [ValueID] {
+        for result in node.results where !Extents.isModest(result.shape) {
+            throw .unsupported(
+                "a result of shape \(result.shape) exceeds ImageLimits.elements", help: "use smaller tensors")
+        }
+        return try append(.portable(node), .none, inputs, node.results)
+    }
+
+    /// Appends a portable operator of one result.
+    mutating func emit(
+        _ opcode: Opcode, words: [Int32] = [], _ inputs: [ValueID?], to shape: [Int], _ type: ElementType,
+        scratch: Int = 0, mayRunInPlace: Bool = false
+    ) throws(Refusal) -> ValueID {
+        let node = PortableNode(
+            opcode: opcode, words: words, results: [ShapeInference.Result(shape, type)], scratchBytes: scratch,
+            mayRunInPlace: mayRunInPlace)
+        return try emit(node, inputs)[0]
+    }
+
+    /// The results of an operation: constants when nothing is left to compute, else values that a new node gives.
+    private mutating func append(
+        _ operation: GraphOperation, _ activation: Activation, _ inputs: [ValueID?],
+        _ results: [ShapeInference.Result]
+    ) throws(Refusal) -> [ValueID] {
+        if results.allSatisfy({ $0.shape.contains(0) }) {
+            return try results.map { result throws(Refusal) in
+                try constant(Constant(elementType: result.elementType, shape: result.shape, bytes: []))
+            }
+        }
+        try checkRunnable(operation, inputs, results)
+        let before = graph
+        let outputs = results.map { result in
+            graph.addValue(
+                GraphValue(name: source, elementType: result.elementType, shape: result.shape, constant: nil))
+        }
+        let node = GraphNode(
+            operation: operation, activation: activation, inputs: inputs, outputs: outputs, name: source)
+        guard inputs.allSatisfy({ $0.map { graph[$0].constant != nil } ?? true }) else {
+            graph.nodes.append(node)
+            return outputs
+        }
+        let bytes = results.map { $0.shape.reduce(1, *) * $0.elementType.size }.reduce(0, +)
+        guard bytes <= foldingBudget else {
+            graph.nodes.append(node)
+            return outputs
+        }
+        let folded: [Constant]
+        do throws(CompileError) {
+            folded = try ConstantFolding.results(of: node, in: graph)
+        } catch {
+            throw .unsupported("its constant operands cannot be computed with: \(error)", help: "check them")
+        }
+        graph = before
+        return try folded.map { value throws(Refusal) in try constant(value) }
+    }
+
+    /// Appends a function of one element: the vector kernel for float32, the portable operator for other types.
     mutating func emit(_ activation: Activation, _ input: ValueID) throws(Refusal) -> ValueID {
-        try emit(.unary, activation, [input])
+        let type = elementType(input)
+        if type == .float32 { return try emit(.unary, activation, [input]) }
+        let words = [
+            Int32(activation.function.rawValue), Int32(bitPattern: activation.alpha.bitPattern),
+            Int32(bitPattern: activation.beta.bitPattern),
+        ]
+        return try emit(.mapElements, words: words, [input], to: shape(input), type, mayRunInPlace: true)
     }
 
     /// A value under another shape; the value itself when it has that shape.
@@ -85,20 +138,25 @@ struct GraphBuilder {
 
     /// Refuses what no kernel of the runtime takes.
     private func checkRunnable(
-        _ operation: GraphOperation, _ inputs: [ValueID?], _ result: ShapeInference.Result
+        _ operation: GraphOperation, _ inputs: [ValueID?], _ results: [ShapeInference.Result]
     ) throws(Refusal) {
-        for shape in [result.shape] + inputs.compactMap({ $0.map(graph.shape) }) where Shape(shape) == nil {
+        let known = inputs.compactMap { $0 }
+        for shape in results.map(\.shape) + known.map(graph.shape) where Shape(shape) == nil {
             throw .unsupported(
-                "a tensor of shape \(shape) is empty or exceeds ImageLimits",
-                help: "use tensors of rank \(ImageLimits.rank) or less without empty axes")
+                "a tensor of shape \(shape) exceeds ImageLimits",
+                help: "use tensors of rank \(ImageLimits.rank) or less")
+        }
+        for input in known where graph[input].extent != nil {
+            throw .unsupported(
+                "the extent of its operand \(graph[input].name) is known only after the run",
+                help: "take that result as an output of the model")
         }
         switch operation {
-        case .reshape, .transpose, .concat, .slice, .quantized: return
+        case .reshape, .transpose, .concat, .slice, .portable, .quantized: return
         default: break
         }
-        for case let input? in inputs where graph[input].elementType != .float32 {
-            throw .unsupported(
-                "it computes with \(graph[input].elementType) at run time", help: "use float32, or constants")
+        for input in known where graph[input].elementType != .float32 {
+            throw .unsupported("it does not compute with \(graph[input].elementType)", help: "use float32")
         }
     }
 }

@@ -2,8 +2,9 @@
 enum DeadCodeRemoval {
     static func run(_ graph: inout Graph) -> Int {
         var needed = Set(graph.outputs.map(\.value))
+        needed.formUnion(graph.outputs.compactMap { graph[$0.value].extent })
         var kept: [GraphNode] = []
-        for node in graph.nodes.reversed() where needed.contains(node.output) {
+        for node in graph.nodes.reversed() where node.outputs.contains(where: needed.contains) {
             needed.formUnion(node.inputs.compactMap { $0 })
             kept.append(node)
         }

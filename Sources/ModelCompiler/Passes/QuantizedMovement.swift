@@ -90,7 +90,7 @@ enum QuantizedMovement {
         }
         var results = Constant(floats: inputs, shape: [256])
         for function in functions.reversed() {
-            guard let mapped = ConstantEvaluator.evaluate(.unary, function, [results], shape: [256]) else { return nil }
+            guard let mapped = ConstantFolding.result(of: function, over: results) else { return nil }
             results = mapped
         }
         let table = (results.floats ?? []).map { quantization.stored($0) }

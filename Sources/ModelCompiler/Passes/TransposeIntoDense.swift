@@ -32,11 +32,7 @@ enum TransposeIntoDense {
         var inverse = permutation
         for (axis, origin) in permutation.enumerated() { inverse[origin] = axis }
         let rows = inverse.dropFirst().map { $0 - 1 }
-        let moved = rows.map { unfolded.shape[$0] } + [columns]
-        guard
-            let reordered = ConstantEvaluator.evaluate(
-                .transpose(rows + [rows.count]), .none, [unfolded], shape: moved)
-        else { return nil }
+        let reordered = unfolded.transposed(rows + [rows.count])
         let name = graph[node.output].name
         let direct = try graph.makeNode(.reshape(target), inputs: [source], name: "\(name).flat")
         let constant = graph.addConstant(reordered.reshaped(weights.shape), name: "\(name).weights")

@@ -127,10 +127,6 @@ enum TransposeSinking {
         var inverse = order
         for (axis, source) in order.enumerated() { inverse[source] = axis }
         let aligned = constant.reshaped(Extents.padded(constant.shape, rank: order.count))
-        let shape = inverse.map { aligned.shape[$0] }
-        guard let moved = ConstantEvaluator.evaluate(.transpose(inverse), .none, [aligned], shape: shape) else {
-            return nil
-        }
-        return graph.addConstant(moved, name: graph[input].name)
+        return graph.addConstant(aligned.transposed(inverse), name: graph[input].name)
     }
 }

@@ -31,14 +31,21 @@ struct ImageEmitter {
             }
             inputs.append(try tensor(operand, form: step.forms[slot]))
         }
+        var outputs: [Int] = []
+        for output in step.outputs { outputs.append(try tensor(output, form: .plain)) }
         image.operations.append(
             ImageDescription.Step(
-                step.operation, activation: step.activation, inputs: inputs,
-                output: try tensor(step.output, form: .plain), scratchOffset: scratch.offset,
+                step.operation, activation: step.activation, inputs: inputs, outputs: outputs,
+                scratchOffset: scratch.offset,
                 scratchBytes: scratch.bytes, name: Self.short(step.name)))
     }
 
-    func finish(arenaBytes: Int) -> ImageDescription {
+    mutating func finish(arenaBytes: Int) throws(CompileError) -> ImageDescription {
+        for (port, output) in graph.outputs.enumerated() {
+            guard let extent = graph[output.value].extent else { continue }
+            let index = try tensor(Operand(value: extent, shape: graph.shape(extent)), form: .plain)
+            image.tensors[image.outputs[port]].extent = index
+        }
         var finished = image
         finished.arenaBytes = arenaBytes
         return finished

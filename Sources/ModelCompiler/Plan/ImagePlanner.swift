@@ -28,7 +28,7 @@ struct ImagePlanner {
     /// An output that is an input, a constant or another output gets a copy of its own: the caller owns both places.
     private static func separateOutputs(_ graph: inout Graph) {
         var taken = Set(graph.inputs)
-        for index in graph.outputs.indices {
+        for index in graph.outputs.indices where !graph.shape(graph.outputs[index].value).contains(0) {
             let value = graph.outputs[index].value
             guard !taken.insert(value).inserted || graph.constant(value) != nil else { continue }
             let name = graph.outputs[index].name
@@ -70,19 +70,20 @@ struct ImagePlanner {
         steps.append(
             PlannedStep(
                 operation: .copy, activation: .none, inputs: [Operand(value: source, shape: graph.shape(source))],
-                forms: [.plain], output: Operand(value: node.output, shape: graph.shape(node.output)), name: node.name))
+                forms: [.plain], outputs: [Operand(value: node.output, shape: graph.shape(node.output))],
+                name: node.name))
     }
 
     /// Lets an elementwise step write over an operand that nobody reads afterwards.
     private mutating func shareInPlace() {
         var lastUse: [Int: Int] = [:]
         for (index, step) in steps.enumerated() {
-            for case let operand? in step.inputs + [step.output] { lastUse[storage.root(operand.value)] = index }
+            for case let operand? in step.inputs + step.outputs { lastUse[storage.root(operand.value)] = index }
         }
         for output in graph.outputs { lastUse[storage.root(output.value)] = steps.count }
         for (index, step) in steps.enumerated() {
             for (slot, operand) in step.inputs.enumerated() {
-                guard let operand, mayOverwrite(step.operation, slot), operand.shape == step.output.shape,
+                guard let operand, mayOverwrite(step, slot), operand.shape == step.output.shape,
                     graph.constant(operand.value) == nil,
                     graph[operand.value].elementType == graph[step.output.value].elementType,
                     lastUse[storage.root(operand.value)] == index, !overlapsOther(step, slot)
@@ -95,8 +96,9 @@ struct ImagePlanner {
         }
     }
 
-    private func mayOverwrite(_ operation: Operation, _ slot: Int) -> Bool {
-        switch operation {
+    private func mayOverwrite(_ step: PlannedStep, _ slot: Int) -> Bool {
+        switch step.operation {
+        case .portable: step.mayRunInPlace
         case .unary, .binary, .softmax: true
         case .affine, .integer(.lookup): slot == 0
         default: false
@@ -120,7 +122,8 @@ struct ImagePlanner {
             let right = step.inputs.count > 1 ? step.inputs[1].flatMap { Shape(Self.packedShape(step, $0)) } : nil
             let left = step.inputs.first.flatMap { $0.flatMap { Shape($0.shape) } }
             guard
-                let bytes = step.operation.scratchBytes(left: left, right: right, output: Shape(step.output.shape))
+                let bytes = step.operation.scratchBytes(left: left, right: right, output: Shape(step.outputs[0].shape))
+                    .map({ max($0, step.scratchBytes) })
             else {
                 throw .limitExceeded("step \(step.name) needs more scratch than ImageLimits.arenaBytes")
             }
@@ -135,7 +138,7 @@ struct ImagePlanner {
             let place = scratch[index].map { (plan.offsets[$0], lifetimes.items[$0].bytes) } ?? (0, 0)
             try emitter.add(step, scratch: place)
         }
-        return Result(image: emitter.finish(arenaBytes: plan.bytes), steps: steps, arena: lifetimes.items)
+        return Result(image: try emitter.finish(arenaBytes: plan.bytes), steps: steps, arena: lifetimes.items)
     }
 
     /// The shape of a second operand as the image has it: weights are packed into matrices.
@@ -194,9 +197,12 @@ struct Lifetimes {
         for input in graph.inputs { use(input, at: -1) }
         for (index, step) in steps.enumerated() {
             for case let operand? in step.inputs { use(operand.value, at: index) }
-            use(step.output.value, at: index)
+            for output in step.outputs { use(output.value, at: index) }
         }
-        for output in graph.outputs { use(output.value, at: steps.count) }
+        for output in graph.outputs {
+            use(output.value, at: steps.count)
+            if let extent = graph[output.value].extent { use(extent, at: steps.count) }
+        }
         for (root, range) in ranges.sorted(by: { $0.key < $1.key }) {
             itemOfRoot[root] = items.count
             items.append(ArenaItem(bytes: range.bytes, lifetime: range.first...range.last))

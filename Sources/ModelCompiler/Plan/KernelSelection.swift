@@ -24,8 +24,18 @@ struct PlannedStep {
     var inputs: [Operand?]
     /// How each input is stored if it is a constant.
     var forms: [ConstantForm]
-    var output: Operand
+    var outputs: [Operand]
     var name: String
+    /// Bytes of scratch for a portable operator.
+    var scratchBytes = 0
+    /// True when a portable operator's first result may take an operand's place.
+    var mayRunInPlace = false
+
+    /// The first output.
+    var output: Operand {
+        get { outputs[0] }
+        set { outputs[0] = newValue }
+    }
 }
 
 /// Turns the graph's operations, which say what is computed, into the image's, which say how.
@@ -42,8 +52,12 @@ struct KernelSelection {
         for input in node.inputs { inputs.append(input.map { Operand(value: $0, shape: graph.shape($0)) }) }
         var step = PlannedStep(
             operation: .copy, activation: node.activation, inputs: inputs, forms: inputs.map { _ in .plain },
-            output: Operand(value: node.output, shape: graph.shape(node.output)), name: node.name)
+            outputs: node.outputs.map { Operand(value: $0, shape: graph.shape($0)) }, name: node.name)
         switch node.operation {
+        case .portable(let portable):
+            step.operation = .portable(portable.opcode, words: portable.words)
+            step.scratchBytes = portable.scratchBytes
+            step.mayRunInPlace = portable.mayRunInPlace
         case .reshape: return nil
         case .dense:
             step.operation = .gemm
@@ -71,7 +85,7 @@ struct KernelSelection {
         case .softmax(let axis, let logarithmic): return .softmax(axis: axis, logarithmic: logarithmic)
         case .reduce(let function, let reduced, _): return .reduce(function, axes: try axes(reduced))
         case .argMax(let axis, let smallest, let last, _): return .argMax(axis: axis, smallest: smallest, last: last)
-        case .dense, .convolution, .pool, .reshape, .quantized: return .copy
+        case .dense, .convolution, .pool, .reshape, .portable, .quantized: return .copy
         }
     }
 

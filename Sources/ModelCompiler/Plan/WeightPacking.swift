@@ -44,28 +44,7 @@ enum WeightPacking {
 
     /// A constant that is read element by element.
     static func plain(_ constant: Constant, name: String) -> ImageDescription.Tensor {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(constant.count * constant.elementType.size)
-        switch constant.elements {
-        case .floats(let values):
-            for value in values { append(value, as: constant.elementType, to: &bytes) }
-        case .integers(let values):
-            for value in values { append(value, bytes: constant.elementType.size, to: &bytes) }
-        }
-        return ImageDescription.Tensor(
-            name: name, elementType: constant.elementType, kind: .constant, shape: constant.shape, data: bytes)
-    }
-
-    private static func append(_ value: Float, as type: ElementType, to bytes: inout [UInt8]) {
-        switch type {
-        case .float64: append(Int64(bitPattern: Double(value).bitPattern), bytes: 8, to: &bytes)
-        default: append(Int64(value.bitPattern), bytes: 4, to: &bytes)
-        }
-    }
-
-    private static func append(_ value: Int64, bytes count: Int, to bytes: inout [UInt8]) {
-        for shift in stride(from: 0, to: 8 * Int64(count), by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
-        }
+        ImageDescription.Tensor(
+            name: name, elementType: constant.elementType, kind: .constant, shape: constant.shape, data: constant.bytes)
     }
 }

@@ -30,7 +30,7 @@ enum ActivationOperators {
         },
         "Mish": OperatorRule(since: 18) { builder, node throws(Refusal) in
             let gate = try builder.emit(Activation(.tanh), builder.emit(Activation(.softplus), node.input(0)))
-            return [try builder.emit(.binary(.multiply), .none, [node.input(0), gate])]
+            return [try builder.combine(.multiply, node.input(0), gate)]
         },
         "Clip": OperatorRule(clip),
         "PRelu": OperatorRule(parametricRelu),
@@ -49,38 +49,26 @@ enum ActivationOperators {
 
     /// Before version 11 the bounds are attributes, then optional inputs.
     private static func clip(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
+        let x = try node.input(0)
         var bounds: (lower: Float, upper: Float) = (-.infinity, .infinity)
         if node.version < 11 {
             bounds.lower = try node.float("min", default: -.infinity)
             bounds.upper = try node.float("max", default: .infinity)
         } else {
-            if let lower = node.optional(1) { bounds.lower = try bound(builder, lower) }
-            if let upper = node.optional(2) { bounds.upper = try bound(builder, upper) }
-        }
-        let x = try node.input(0)
-        if let known = builder.constant(x), let values = known.integers {
-            let clipped = values.map { value in
-                if Float(value) < bounds.lower { return ConstantCast.integer(Double(bounds.lower), known.elementType) }
-                if Float(value) > bounds.upper { return ConstantCast.integer(Double(bounds.upper), known.elementType) }
-                return value
+            let inputs = [node.optional(1), node.optional(2)].compactMap { $0 }
+            let known = inputs.compactMap { builder.constant($0)?.floats?.first }
+            guard known.count == inputs.count, builder.elementType(x) == .float32 else {
+                var result = x
+                if let lower = node.optional(1) { result = try builder.combine(.maximum, result, lower) }
+                if let upper = node.optional(2) { result = try builder.combine(.minimum, result, upper) }
+                return [result]
             }
-            return [
-                try builder.constant(
-                    Constant(integers: clipped, shape: known.shape, elementType: known.elementType))
-            ]
+            if let lower = node.optional(1) { bounds.lower = builder.constant(lower)?.floats?.first ?? -.infinity }
+            if let upper = node.optional(2) { bounds.upper = builder.constant(upper)?.floats?.first ?? .infinity }
         }
-        guard bounds.lower <= bounds.upper else {
-            throw .unsupported("the lower bound is above the upper one", help: "exchange the bounds")
-        }
+        // Bounds that cross give the upper one everywhere.
+        bounds.lower = min(bounds.lower, bounds.upper)
         return [try builder.emit(.clip(bounds.lower, bounds.upper), x)]
-    }
-
-    private static func bound(_ builder: GraphBuilder, _ id: ValueID) throws(Refusal) -> Float {
-        guard let constant = builder.constant(id) else { throw .mustBeConstant("a bound") }
-        guard let value = constant.floats?.first ?? constant.integers?.first.map({ Float($0) }) else {
-            throw .invalid("a bound is empty")
-        }
-        return value
     }
 
     /// The slope broadcasts to the data in one direction only.
@@ -92,6 +80,6 @@ enum ActivationOperators {
         guard Extents.broadcast(builder.shape(x), builder.shape(slope)) == builder.shape(x) else {
             throw .invalid("slope \(builder.shape(slope)) does not broadcast to \(builder.shape(x))")
         }
-        return [try builder.emit(.binary(.parametricRelu), .none, [x, slope])]
+        return [try builder.combine(.parametricRelu, x, slope)]
     }
 }

@@ -7,28 +7,28 @@ enum ArithmeticOperators {
         "Pow": OperatorRule(power), "Sum": fold(.add), "Max": fold(.maximum), "Min": fold(.minimum),
         "Mean": OperatorRule { builder, node throws(Refusal) in
             let sum = try combine(.add, &builder, node)
-            let share = try builder.scalar(1 / Float(node.inputs.count))
-            return [try builder.emit(.binary(.multiply), .none, [sum, share])]
+            let share = try builder.scalar(1 / Double(node.inputs.count), builder.elementType(sum))
+            return [try builder.combine(.multiply, sum, share)]
         },
     ]
 
-    private static func binary(_ function: BinaryFunction) -> OperatorRule {
+    private static func binary(_ function: PairOperation) -> OperatorRule {
         OperatorRule { builder, node throws(Refusal) in
             let right = try alignedRight(&builder, node)
-            return [try builder.emit(.binary(function), .none, [node.input(0), right])]
+            return [try builder.combine(function, node.input(0), right)]
         }
     }
 
-    private static func fold(_ function: BinaryFunction) -> OperatorRule {
+    private static func fold(_ function: PairOperation) -> OperatorRule {
         OperatorRule { builder, node throws(Refusal) in [try combine(function, &builder, node)] }
     }
 
     private static func combine(
-        _ function: BinaryFunction, _ builder: inout GraphBuilder, _ node: ImportedNode
+        _ function: PairOperation, _ builder: inout GraphBuilder, _ node: ImportedNode
     ) throws(Refusal) -> ValueID {
         var result = try node.input(0)
         for index in node.inputs.indices.dropFirst() {
-            result = try builder.emit(.binary(function), .none, [result, node.input(index)])
+            result = try builder.combine(function, result, node.input(index))
         }
         return result
     }
@@ -37,17 +37,23 @@ enum ArithmeticOperators {
     private static func power(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
         var exponent = try alignedRight(&builder, node)
         let base = try node.input(0)
-        if builder.elementType(base) != builder.elementType(exponent) {
-            guard let known = builder.constant(exponent) else { throw .mustBeConstant("the exponent") }
-            exponent = try builder.constant(ConstantCast.cast(known, to: builder.elementType(base)))
+        let types = (builder.elementType(base), builder.elementType(exponent))
+        if types.0 != types.1 {
+            guard types.0.isFloating || !types.1.isFloating else {
+                // An integer to a broken power is computed as a real number and cut.
+                let real = try builder.combine(
+                    .power, builder.cast(base, to: .float64), builder.cast(exponent, to: .float64))
+                return [try builder.cast(real, to: types.0)]
+            }
+            exponent = try builder.cast(exponent, to: types.0)
         }
         if let values = builder.constant(exponent)?.floats, let first = values.first,
             values.allSatisfy({ $0 == first }), builder.constant(exponent)?.count == 1
         {
-            if first == 2 { return [try builder.emit(.binary(.multiply), .none, [base, base])] }
+            if first == 2 { return [try builder.combine(.multiply, base, base)] }
             if first == 0.5 { return [try builder.emit(Activation(.sqrt), base)] }
         }
-        return [try builder.emit(.binary(.power), .none, [base, exponent])]
+        return [try builder.combine(.power, base, exponent)]
     }
 
     /// The second operand, with the broadcasting of operator set 6 made explicit.

@@ -22,11 +22,11 @@ enum ConstantOperators {
         },
         "Cast": OperatorRule { builder, node throws(Refusal) in
             let number = try node.int("to", default: 0)
-            return [try cast(try node.input(0), to: try elementType(number), &builder)]
+            return [try builder.cast(try node.input(0), to: try elementType(number))]
         },
         "CastLike": OperatorRule(since: 15) { builder, node throws(Refusal) in
             let type = builder.elementType(try node.input(1))
-            return [try cast(try node.input(0), to: type, &builder)]
+            return [try builder.cast(try node.input(0), to: type)]
         },
         "Range": OperatorRule(since: 11, range),
         "Expand": OperatorRule(since: 8, expand),
@@ -82,18 +82,6 @@ enum ConstantOperators {
 
     // MARK: - Conversions and repetitions
 
-    private static func cast(
-        _ x: ValueID, to type: ElementType, _ builder: inout GraphBuilder
-    ) throws(Refusal) -> ValueID {
-        guard builder.elementType(x) != type else { return x }
-        guard let known = builder.constant(x) else {
-            throw .unsupported(
-                "\(builder.elementType(x)) is cast to \(type) at run time",
-                help: "compute with float32 throughout, or cast in the application")
-        }
-        return try builder.constant(ConstantCast.cast(known, to: type))
-    }
-
     private static func range(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
         var operands: [Constant] = []
         for index in 0..<3 {
@@ -102,22 +90,21 @@ enum ConstantOperators {
             }
             operands.append(known)
         }
-        let numbers = operands.map { $0.floats.map { Double($0[0]) } ?? Double($0.integers?[0] ?? 0) }
+        let numbers = operands.compactMap(\.scalar)
+        guard numbers.count == 3, numbers[2] != 0 else { throw .invalid("a range of \(numbers)") }
         let count = ((numbers[1] - numbers[0]) / numbers[2]).rounded(.up)
-        guard numbers[2] != 0, count.isFinite, count <= Double(ImageLimits.elements) else {
-            throw .invalid("a range of \(numbers)")
-        }
+        guard count.isFinite, count <= Double(ImageLimits.elements) else { throw .invalid("a range of \(numbers)") }
         let steps = 0..<Int(max(0, count))
-        try builder.reserve(steps.count * operands[0].elementType.size)
+        let type = operands[0].elementType
+        try builder.reserve(steps.count * 8)
         if let first = operands[0].integers?[0], let step = operands[2].integers?[0] {
             let values = steps.map { first &+ Int64($0) &* step }
-            return [
-                try builder.constant(
-                    Constant(integers: values, shape: [steps.count], elementType: operands[0].elementType))
-            ]
+            return [try builder.constant(Constant(integers: values, shape: [steps.count], elementType: type))]
         }
-        let values = steps.map { Float(numbers[0] + Double($0) * numbers[2]) }
-        return [try builder.constant(Constant(floats: values, shape: [steps.count]))]
+        let values = steps.map { numbers[0] + Double($0) * numbers[2] }
+        let reals = try builder.constant(
+            Constant(elementType: .float64, shape: [steps.count], bytes: values.withUnsafeBytes { Array($0) }))
+        return [try builder.cast(reals, to: type)]
     }
 
     private static func expand(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
@@ -125,11 +112,7 @@ enum ConstantOperators {
         guard let target = try SliceOperators.integers(builder, node, 1, "the shape"),
             let shape = Extents.broadcast(builder.shape(x), target), Extents.isModest(shape)
         else { throw .invalid("\(builder.shape(x)) does not expand") }
-        if let known = builder.constant(x) { return [try repeated(known, shape: shape, &builder)] }
-        let count = shape.reduce(1, *)
-        guard count != builder.shape(x).reduce(1, *) else { return [try builder.reshape(x, to: shape)] }
-        let ones = try repeated(Constant(floats: [1], shape: []), shape: shape, &builder)
-        return [try builder.emit(.binary(.multiply), .none, [x, ones])]
+        return [try builder.expand(x, to: shape)]
     }
 
     /// Joins copies along each axis that is repeated.
@@ -155,12 +138,10 @@ extension Constant {
         guard Extents.isModest(tensor.dims) else {
             throw .unsupported("a tensor of shape \(tensor.dims)", help: "use smaller tensors")
         }
-        do throws(ONNXError) {
-            let elements: Elements =
-                ConstantCast.isFloating(type) ? .floats(try tensor.floats()) : .integers(try tensor.integers())
-            self.init(elementType: type, shape: tensor.dims, elements: elements)
-        } catch {
-            throw .invalid(error.context)
+        guard case .raw(let bytes) = tensor.content, bytes.count == tensor.dims.reduce(type.size, *) else {
+            throw .unsupported(
+                "a constant outside of the file, or not of numbers", help: "save the model with its weights inside")
         }
+        self.init(elementType: type, shape: tensor.dims, bytes: bytes)
     }
 }

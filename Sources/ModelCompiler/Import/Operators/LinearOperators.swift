@@ -32,14 +32,14 @@ enum LinearOperators {
         guard Extents.broadcast(shape, builder.shape(c)) == shape else {
             throw .invalid("C \(builder.shape(c)) does not broadcast to \(shape)")
         }
-        return [try builder.emit(.binary(.add), .none, [product, scaled(c, by: beta, &builder)])]
+        return [try builder.combine(.add, product, scaled(c, by: beta, &builder))]
     }
 
     private static func scaled(
         _ value: ValueID, by factor: Float, _ builder: inout GraphBuilder
     ) throws(Refusal) -> ValueID {
         guard factor != 1 else { return value }
-        return try builder.emit(.binary(.multiply), .none, [value, builder.scalar(factor)])
+        return try builder.combine(.multiply, value, builder.scalar(factor))
     }
 
     /// `beta · C` as one number per column, or `nil` when C is no such constant.

@@ -58,7 +58,7 @@ enum NormalizationOperators {
         let scale = try builder.constant(Constant(floats: factors.map { Float($0) }, shape: [channels]))
         let shift = try builder.constant(Constant(floats: shifts.map { Float($0) }, shape: [channels]))
         if shape.count > 1 { return [try builder.emit(.affine(axis: 1), .none, [x, scale, shift])] }
-        let scaled = try builder.emit(.binary(.multiply), .none, [x, scale])
-        return [try builder.emit(.binary(.add), .none, [scaled, shift])]
+        let scaled = try builder.combine(.multiply, x, scale)
+        return [try builder.combine(.add, scaled, shift)]
     }
 }

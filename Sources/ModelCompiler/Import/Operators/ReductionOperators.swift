@@ -28,17 +28,8 @@ enum ReductionOperators {
             }
             let reduced = numbers.isEmpty ? Array(0..<rank) : axes.sorted()
             let keepsAxes = try node.int("keepdims", default: 1) != 0
-            guard !reduced.isEmpty else { return [try scalar(function, x, &builder)] }
-            return [try builder.emit(.reduce(function, axes: reduced, keepsAxes: keepsAxes), .none, [x])]
+            return [try builder.reduce(function, x, axes: reduced, keepsAxes: keepsAxes)]
         }
-    }
-
-    /// A reduction of a scalar: over one element.
-    private static func scalar(
-        _ function: ReduceFunction, _ x: ValueID, _ builder: inout GraphBuilder
-    ) throws(Refusal) -> ValueID {
-        let row = try builder.reshape(x, to: [1])
-        return try builder.emit(.reduce(function, axes: [0], keepsAxes: false), .none, [row])
     }
 
     private static func argument(smallest: Bool) -> OperatorRule {
@@ -48,9 +39,15 @@ enum ReductionOperators {
             guard let axis = Extents.axis(number, rank: builder.shape(x).count) else {
                 throw .invalid("axis \(number)")
             }
-            let operation = GraphOperation.argMax(
-                axis: axis, smallest: smallest, last: try node.flag("select_last_index"),
-                keepsAxis: try node.int("keepdims", default: 1) != 0)
+            let last = try node.flag("select_last_index")
+            let keepsAxis = try node.int("keepdims", default: 1) != 0
+            let operation = GraphOperation.argMax(axis: axis, smallest: smallest, last: last, keepsAxis: keepsAxis)
+            if builder.elementType(x) != .float32 {
+                var shape = builder.shape(x)
+                if keepsAxis { shape[axis] = 1 } else { shape.remove(at: axis) }
+                let words = [Int32(axis), smallest ? 1 : 0, last ? 1 : 0]
+                return [try builder.emit(.argReduce, words: words, [x], to: shape, .int64)]
+            }
             return [try builder.emit(operation, .none, [x])]
         }
     }
