@@ -89,7 +89,6 @@ struct GraphBuilder {
             }
         }
         try checkRunnable(operation, inputs, results)
-        let before = graph
         let outputs = results.map { result in
             graph.addValue(
                 GraphValue(name: source, elementType: result.elementType, shape: result.shape, constant: nil))
@@ -111,7 +110,6 @@ struct GraphBuilder {
         } catch {
             throw .unsupported("its constant operands cannot be computed with: \(error)", help: "check them")
         }
-        graph = before
         return try folded.map { value throws(Refusal) in try constant(value) }
     }
 
