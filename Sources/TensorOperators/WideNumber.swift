@@ -121,7 +121,7 @@ extension Int64: WideNumber {
         } else if value <= -0x1p63 {
             self = .min
         } else {
-            self = Int64(value)
+            self = Int64(exactly: value.rounded(.towardZero)) ?? 0
         }
     }
 }
