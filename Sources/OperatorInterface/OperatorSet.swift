@@ -34,7 +34,7 @@ public struct OperatorSet: Sendable {
     }
 
     /// The opcodes in the set.
-    public var opcodes: [Opcode] { operators.map(\.opcode) }
+    public var opcodes: [Opcode] { operators.map { $0.opcode } }
 
     /// The step for a record.
     ///
