@@ -52,7 +52,8 @@ struct GraphBuilder {
                 "a result of shape \(result.shape) exceeds ImageLimits.elements", help: "use smaller tensors")
         }
         let ids = try append(operation, activation, inputs, [result])
-        if case .transpose(let permutation) = operation, case let source?? = inputs.first, graph[ids[0]].constant != nil {
+        if case .transpose(let permutation) = operation, case let source?? = inputs.first, graph[ids[0]].constant != nil
+        {
             graph[ids[0]].origin = graph[source].origin?.transposed(permutation)
         }
         return ids[0]
