@@ -116,8 +116,8 @@ struct OperationCheck {
     // MARK: - Memory
 
     private func checkScratch() throws(ImageError) {
-        let right = reader.input(1, of: record).map { reader.tensor($0).shape }
         let left = reader.input(0, of: record).map { reader.tensor($0).shape }
+        let right = reader.input(1, of: record).map { reader.tensor($0).shape }
         guard
             let needed = record.operation.scratchBytes(left: left, right: right, output: anyOutput().shape),
             needed <= record.scratchBytes

@@ -1,8 +1,11 @@
 /// How much scratch a step needs: the same figure for the compiler that plans the arena, the reader that checks the
 /// plan and the kernels that use it.
 public enum ScratchSize {
-    /// Patches (one output pixel's inputs each) that a convolution gathers at a time: a multiple of every
-    /// instruction set's row block.
+    /// Output pixels that a convolution computes, about, from one padded strip of its input: enough that copying the
+    /// strip costs little beside them, and few enough that it stays in the first-level cache.
+    public static let stripPixels = 96
+    /// Pixels (rows of a dense layer) that an integer kernel widens at a time at least: a multiple of every instruction
+    /// set's row block.
     public static let patchRows = 12
     /// Bytes of widened input that an integer convolution aims to hold at a time: they stay in the first-level cache
     /// beside a panel of weights.
@@ -13,18 +16,18 @@ extension Operation {
     /// Bytes of scratch that this operation needs.
     ///
     /// - Parameters:
-    ///   - left: The shape of the first input; only integer operations look at it.
+    ///   - left: The shape of the first input, if there is one.
     ///   - right: The shape of the second input, if there is one: weights or right-hand matrix.
     ///   - output: The shape of the output; only integer operations look at it.
     /// - Returns: 0 when it needs none; nil when the size is beyond ``ImageLimits/arenaBytes`` or a shape has too few
     ///   dimensions.
-    public func scratchBytes(left: Shape? = nil, right: Shape?, output: Shape? = nil) -> Int? {
+    public func scratchBytes(left: Shape?, right: Shape?, output: Shape? = nil) -> Int? {
         let elements: Int64
         switch self {
         case .convolution(let window, _):
-            guard !window.isPointwise else { return 0 }
-            guard let right, right.rank == 3, right.elementCount > 0 else { return nil }
-            elements = Int64(ScratchSize.patchRows) * Int64(right[1])
+            guard window.isPadded else { return 0 }
+            guard let left, left.rank == 4, let count = window.stripElements(of: left) else { return nil }
+            elements = count
         case .matMul(let transposedRight):
             guard let right, right.rank >= 2 else { return nil }
             let last = right[right.rank - 1]
@@ -39,8 +42,27 @@ extension Operation {
         default:
             return 0
         }
-        let bytes = elements * Int64(ElementType.float32.size)
-        return bytes <= Int64(ImageLimits.arenaBytes) ? Int(bytes) : nil
+        guard elements <= Int64(ImageLimits.arenaBytes / ElementType.float32.size) else { return nil }
+        return Int(elements) * ElementType.float32.size
+    }
+}
+
+extension Window {
+    /// True when the input has padding around it.
+    var isPadded: Bool { padTop > 0 || padLeft > 0 || padBottom > 0 || padRight > 0 }
+
+    /// Elements of a strip of the padded image `[batch, height, width, channels]` from which about
+    /// ``ScratchSize/stripPixels`` output pixels follow; nil when the window is larger than the padded image.
+    fileprivate func stripElements(of image: Shape) -> Int64? {
+        let height = (kernelHeight - 1) * dilationHeight + 1
+        let width = image[2] + padLeft + padRight
+        let rows = image[1] + padTop + padBottom - height
+        let columns = width - (kernelWidth - 1) * dilationWidth - 1
+        guard rows >= 0, columns >= 0 else { return nil }
+        let stripRows = min(rows / strideHeight + 1, max(1, ScratchSize.stripPixels / (columns / strideWidth + 1)))
+        let (elements, overflows) = Int64((stripRows - 1) * strideHeight + height)
+            .multipliedReportingOverflow(by: Int64(width) * Int64(image[3]))
+        return overflows ? nil : elements
     }
 }
 

@@ -88,6 +88,21 @@ public struct SlidingWindow: Sendable {
         taps == 1 && strideHeight == 1 && strideWidth == 1 && padTop == 0 && padLeft == 0
             && outputHeight == inputHeight && outputWidth == inputWidth
     }
+
+    /// True when the input has padding around it.
+    @inlinable
+    public var isPadded: Bool { padTop > 0 || padLeft > 0 || padBottom > 0 || padRight > 0 }
+
+    /// Output rows that a convolution computes from one padded strip of the input.
+    @inlinable
+    public var stripRows: Int { min(outputHeight, max(1, KernelLayout.stripPixels / outputWidth)) }
+
+    /// Elements of a padded strip.
+    @inlinable
+    public var stripElements: Int {
+        ((stripRows - 1) * strideHeight + (kernelHeight - 1) * dilationHeight + 1)
+            * (padLeft + inputWidth + padRight) * channels
+    }
 }
 
 /// The kernel rows (or columns) of one output row (or column) that fall inside the input.
@@ -128,7 +143,7 @@ public struct ConvolutionArguments {
     public var panels: UnsafePointer<Float>
     public var bias: UnsafePointer<Float>?
     public var result: UnsafeMutablePointer<Float>
-    /// Room for ``KernelLayout/patchRows`` patches of one group; unused by pointwise windows.
+    /// Room for ``SlidingWindow/stripElements`` floats; unused by windows without padding.
     public var scratch: UnsafeMutablePointer<Float>
     public var clamp: Clamp
 

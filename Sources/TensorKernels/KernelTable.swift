@@ -2,8 +2,8 @@
 public enum KernelLayout {
     /// Columns of a panel of packed weights.
     public static let panelWidth = 16
-    /// Patches that a convolution gathers at a time.
-    public static let patchRows = 12
+    /// Output pixels that a convolution computes, about, from one padded strip of its input.
+    public static let stripPixels = 96
     /// Bytes past the arena's end that a kernel may load (never use): one whole panel row.
     public static let slackBytes = 64
 }

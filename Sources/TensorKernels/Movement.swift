@@ -82,13 +82,49 @@ public enum Movement {
         var column = 0
         while column < columns {
             let valid = min(width, columns - column)
-            for row in 0..<rows {
-                let source = matrix + row * rowStride + column * columnStride
-                for lane in 0..<valid { target[lane] = source[lane * columnStride] }
-                for lane in valid..<width { target[lane] = 0 }
-                target += width
+            let source = matrix + column * columnStride
+            if valid == width, columnStride == 1 {
+                packPanel(source, rows: rows, rowStride: rowStride, to: target)
+            } else {
+                packPanel(
+                    source, rows: rows, columns: valid, rowStride: rowStride, columnStride: columnStride, to: target)
             }
+            target += rows * width
             column += width
+        }
+    }
+
+    /// A whole panel of rows that lie as they will in it.
+    @inline(__always)
+    private static func packPanel(
+        _ source: UnsafePointer<Float>, rows: Int, rowStride: Int, to panel: UnsafeMutablePointer<Float>
+    ) {
+        for row in 0..<rows {
+            let lanes = UnsafeRawPointer(source + row * rowStride).loadUnaligned(as: SIMD16<Float>.self)
+            UnsafeMutableRawPointer(panel + row * KernelLayout.panelWidth)
+                .storeBytes(of: lanes, as: SIMD16<Float>.self)
+        }
+    }
+
+    /// Any panel: column by column through blocks of rows, so that a transposed matrix is read along its rows while the
+    /// panel's block stays in the first-level cache.
+    @inline(__always)
+    private static func packPanel(
+        _ source: UnsafePointer<Float>, rows: Int, columns: Int, rowStride: Int, columnStride: Int,
+        to panel: UnsafeMutablePointer<Float>
+    ) {
+        let width = KernelLayout.panelWidth
+        var first = 0
+        while first < rows {
+            let end = min(first + 64, rows)
+            for lane in 0..<columns {
+                let column = source + lane * columnStride
+                for row in first..<end { panel[row * width + lane] = column[row * rowStride] }
+            }
+            for lane in columns..<max(columns, width) {
+                for row in first..<end { panel[row * width + lane] = 0 }
+            }
+            first = end
         }
     }
 }

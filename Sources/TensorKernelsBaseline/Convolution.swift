@@ -1,135 +1,197 @@
 import TensorKernels
 
-/// Convolution as a matrix product: the inputs of a few output pixels are gathered into patches, one row each, and
-/// multiplied by the packed weights while they are in the first-level cache. A pointwise convolution needs no patches.
+/// Convolution as a matrix product whose left rows are the windows of output pixels, read where they lie: a window is a
+/// run of neighbouring elements per kernel row. An input with padding is copied first, a strip of a few output rows at a
+/// time and with the zeros around it, so that no window has an edge.
 @inline(never)
 func convolution(_ arguments: ConvolutionArguments) {
     let window = arguments.window
-    let pixels = window.batch * window.outputHeight * window.outputWidth
-    let inner = window.taps * (window.channels / arguments.groups)
+    if window.isPointwise, arguments.groups == 1 { return gemm(arguments.pointwiseProduct) }
+    for batch in 0..<window.batch {
+        var row = 0
+        while row < window.outputHeight {
+            let rows = min(window.stripRows, window.outputHeight - row)
+            convolveStrip(arguments, Strip(arguments, batch: batch, row: row, rows: rows))
+            row += rows
+        }
+    }
+}
+
+extension ConvolutionArguments {
+    /// The product of all pixels' channels with the weights.
+    fileprivate var pointwiseProduct: GemmArguments {
+        GemmArguments(
+            left: input, leftStride: window.channels, panels: panels, bias: bias, result: result,
+            resultStride: filters, rows: window.batch * window.outputHeight * window.outputWidth,
+            inner: window.channels, columns: filters, clamp: clamp)
+    }
+}
+
+/// Input rows without padding, and the output rows that follow from them.
+private struct Strip {
+    /// The first element of the first window.
+    var input: UnsafePointer<Float>
+    /// Elements from one input row to the next.
+    var rowStride: Int
+    /// Output pixels.
+    var pixels: Int
+    /// The first pixel's place among all results.
+    var firstPixel: Int
+
+    @inline(__always)
+    init(_ arguments: ConvolutionArguments, batch: Int, row: Int, rows: Int) {
+        let window = arguments.window
+        let plane = arguments.input + batch * window.inputPlane
+        pixels = rows * window.outputWidth
+        firstPixel = (batch * window.outputHeight + row) * window.outputWidth
+        if window.isPadded {
+            input = UnsafePointer(arguments.scratch)
+            rowStride = (window.padLeft + window.inputWidth + window.padRight) * window.channels
+            copyStrip(window, plane, row: row, rows: rows, to: arguments.scratch)
+        } else {
+            rowStride = window.inputWidth * window.channels
+            input = plane + row * window.strideHeight * rowStride
+        }
+    }
+}
+
+/// Walks the windows of a strip's output pixels.
+private struct WindowWalk {
+    private var start: UnsafePointer<Float>
+    private var column: Int
+    private let columns: Int
+    private let step: Int
+    private let rowStep: Int
+
+    @inline(__always)
+    init(_ window: SlidingWindow, _ strip: Strip, group: UnsafePointer<Float>, pixel: Int) {
+        columns = window.outputWidth
+        step = window.strideWidth * window.channels
+        rowStep = window.strideHeight * strip.rowStride - (columns - 1) * step
+        let row = pixel / columns
+        column = pixel - row * columns
+        start = group + row * window.strideHeight * strip.rowStride + column * step
+    }
+
+    @inline(__always)
+    mutating func next() -> UnsafePointer<Float> {
+        let current = start
+        column += 1
+        if column == columns {
+            column = 0
+            start += rowStep
+        } else {
+            start += step
+        }
+        return current
+    }
+}
+
+@inline(__always)
+private func convolveStrip(_ arguments: ConvolutionArguments, _ strip: Strip) {
+    let window = arguments.window
+    let channels = window.channels / arguments.groups
     let filters = arguments.filters / arguments.groups
     let panelColumns = (filters + KernelLayout.panelWidth - 1) / KernelLayout.panelWidth * KernelLayout.panelWidth
+    let isRun = window.dilationWidth == 1 && arguments.groups == 1
+    let walk = RunWalk(
+        outer: window.kernelHeight, outerStep: window.dilationHeight * strip.rowStride,
+        inner: isRun ? 1 : window.kernelWidth, innerStep: window.dilationWidth * window.channels,
+        length: isRun ? window.kernelWidth * channels : channels)
+    let pixels = window.batch * window.outputHeight * window.outputWidth
     for group in 0..<arguments.groups {
-        var product = GemmArguments(
-            left: arguments.input + group * inner, leftStride: window.channels,
-            panels: arguments.panels + group * panelColumns * inner, bias: arguments.bias.map { $0 + group * filters },
-            result: arguments.result + group * filters, resultStride: arguments.filters, rows: pixels, inner: inner,
-            columns: filters, clamp: arguments.clamp)
-        if window.isPointwise {
-            gemm(product)
-            continue
+        let product = TileColumns(
+            panels: arguments.panels + group * panelColumns * walk.count,
+            bias: arguments.bias.map { $0 + group * filters }, columns: filters,
+            result: arguments.result + strip.firstPixel * arguments.filters + group * filters,
+            resultStride: arguments.filters, resultCount: (pixels - strip.firstPixel) * arguments.filters, walk: walk,
+            clamp: arguments.clamp)
+        var column = product.last
+        while column >= 0 {
+            convolveColumns(window, strip, product, column: column, input: strip.input + group * channels)
+            column -= TileColumns.pair
         }
-        product.left = UnsafePointer(arguments.scratch)
-        product.leftStride = inner
-        var patches = PatchWalk(window: window, group: group, groups: arguments.groups)
-        var pixel = 0
-        while pixel < pixels {
-            product.rows = min(KernelLayout.patchRows, pixels - pixel)
-            for row in 0..<product.rows {
-                patches.gather(from: arguments.input, to: arguments.scratch + row * inner)
+    }
+}
+
+/// One pair of vectors of filters for all pixels of a strip.
+@inline(__always)
+private func convolveColumns(
+    _ window: SlidingWindow, _ strip: Strip, _ product: TileColumns, column: Int, input: UnsafePointer<Float>
+) {
+    let size = product.tileRows
+    var starts = RowStarts(repeating: input)
+    var walk = WindowWalk(window, strip, group: input, pixel: 0)
+    var pixel = 0
+    while pixel < strip.pixels {
+        let valid = min(size, strip.pixels)
+        if pixel + size > strip.pixels {
+            // The last tile is moved up over pixels that are done.
+            pixel = max(0, strip.pixels - size)
+            walk = WindowWalk(window, strip, group: input, pixel: pixel)
+        }
+        for row in 0..<valid { starts[row] = walk.next() }
+        product.tile(column: column, row: pixel, rows: size, valid: valid) { tile, isPair in
+            if isPair {
+                windowTile(tile, starts)
+            } else if size == Block.singleRows {
+                windowFullSingle(tile, starts)
+            } else {
+                windowSingle(tile, starts)
             }
-            gemm(product)
-            product.result += product.rows * arguments.filters
-            pixel += product.rows
         }
+        pixel += size
     }
 }
 
-/// Gathers patches, one output pixel after another.
-private struct PatchWalk {
-    let window: SlidingWindow
-    let channels: Int
-    let firstChannel: Int
-    var batch = 0
-    var row = 0
-    var column = 0
+@inline(never) private func windowTile(_ tile: GemmTile, _ starts: RowStarts) { FullTile.pair(tile) { starts[$0] } }
+@inline(never) private func windowSingle(_ tile: GemmTile, _ starts: RowStarts) { FullTile.single(tile) { starts[$0] } }
+@inline(never) private func windowFullSingle(_ tile: GemmTile, _ starts: RowStarts) {
+    FullSingleTile.single(tile) { starts[$0] }
+}
 
-    @inline(__always)
-    init(window: SlidingWindow, group: Int, groups: Int) {
-        self.window = window
-        channels = window.channels / groups
-        firstChannel = group * channels
-    }
+// MARK: - Padding
 
-    /// Writes the next pixel's patch: `[kernelHeight, kernelWidth, channels]` with zeros outside the input.
-    @inline(__always)
-    mutating func gather(from input: UnsafePointer<Float>, to patch: UnsafeMutablePointer<Float>) {
-        let rows = TapRange(
-            output: row, stride: window.strideHeight, dilation: window.dilationHeight, pad: window.padTop,
-            kernel: window.kernelHeight, size: window.inputHeight)
-        let columns = TapRange(
-            output: column, stride: window.strideWidth, dilation: window.dilationWidth, pad: window.padLeft,
-            kernel: window.kernelWidth, size: window.inputWidth)
-        let rowLength = window.kernelWidth * channels
-        let plane = input + batch * window.inputPlane + firstChannel
-        step()
-        fill(patch, 0..<rows.first * rowLength)
-        for tapRow in rows.first..<rows.end {
-            let target = patch + tapRow * rowLength
-            let y = rows.origin + tapRow * window.dilationHeight
-            let source = plane + (y * window.inputWidth + columns.origin) * window.channels
-            fill(target, 0..<columns.first * channels)
-            copyTaps(columns, from: source, to: target)
-            fill(target, columns.end * channels..<rowLength)
+/// Copies the input rows of `rows` output rows from `row` on, with their padding.
+@inline(__always)
+private func copyStrip(
+    _ window: SlidingWindow, _ plane: UnsafePointer<Float>, row: Int, rows: Int, to strip: UnsafeMutablePointer<Float>
+) {
+    let before = window.padLeft * window.channels
+    let inside = window.inputWidth * window.channels
+    let after = window.padRight * window.channels
+    let first = row * window.strideHeight - window.padTop
+    let count = (rows - 1) * window.strideHeight + (window.kernelHeight - 1) * window.dilationHeight + 1
+    var target = strip
+    for y in first..<first + count {
+        if y < 0 || y >= window.inputHeight {
+            clear(target, before + inside + after)
+        } else {
+            clear(target, before)
+            copy(inside, from: plane + y * inside, to: target + before)
+            clear(target + before + inside, after)
         }
-        fill(patch, rows.end * rowLength..<window.kernelHeight * rowLength)
-    }
-
-    @inline(__always)
-    private func copyTaps(
-        _ columns: TapRange, from source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>
-    ) {
-        if window.dilationWidth == 1, channels == window.channels {
-            let start = columns.first * channels
-            copy((columns.end - columns.first) * channels, from: source + start, to: target + start)
-            return
-        }
-        for tap in columns.first..<columns.end {
-            copy(channels, from: source + tap * window.dilationWidth * window.channels, to: target + tap * channels)
-        }
-    }
-
-    @inline(__always)
-    private mutating func step() {
-        column += 1
-        guard column == window.outputWidth else { return }
-        column = 0
-        row += 1
-        guard row == window.outputHeight else { return }
-        row = 0
-        batch += 1
+        target += before + inside + after
     }
 }
 
-/// Copies floats by the widest vectors that fit, the last one moved back over what is copied already: runs are short,
-/// so a call of memcpy would cost more than the copying.
+/// Copies floats by whole vectors, the last one moved back over what is copied already: runs are short, so a call of
+/// memcpy would cost more than the copying.
 @inline(__always)
 private func copy(_ count: Int, from source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>) {
-    if count >= Block.lanes {
-        copy(count, from: source, to: target, by: Lanes.self)
-    } else if count >= 4 {
-        copy(count, from: source, to: target, by: SIMD4<Float>.self)
-    } else {
+    guard count >= Block.lanes else {
         for index in 0..<count { target[index] = source[index] }
+        return
     }
-}
-
-@inline(__always)
-private func copy<Vector: SIMD & BitwiseCopyable>(
-    _ count: Int, from source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, by type: Vector.Type
-) {
-    let width = MemoryLayout<Vector>.stride / MemoryLayout<Float>.stride
     var index = 0
     while index < count {
-        let place = min(index, count - width)
-        let vector = UnsafeRawPointer(source + place).loadUnaligned(as: Vector.self)
-        UnsafeMutableRawPointer(target + place).storeBytes(of: vector, as: Vector.self)
-        index += width
+        let place = min(index, count - Block.lanes)
+        store(load(source + place), target + place)
+        index += Block.lanes
     }
 }
 
 @inline(__always)
-private func fill(_ target: UnsafeMutablePointer<Float>, _ range: Range<Int>) {
-    guard !range.isEmpty else { return }
-    for index in range { target[index] = 0 }
+private func clear(_ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    for index in 0..<count { target[index] = 0 }
 }

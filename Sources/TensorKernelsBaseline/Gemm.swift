@@ -1,85 +1,89 @@
 import TensorKernels
 
-/// Matrix products with packed weights: tiles of ``Block/rows`` rows by two vectors of columns; what is left over at
-/// the bottom goes to smaller tiles.
+/// Matrix products with packed weights. A block of left rows stays in the second-level cache, a panel of weights in the
+/// first, while tiles of ``Block/rows`` rows by two vectors of columns are computed.
 @inline(never)
 func gemm(_ arguments: GemmArguments) {
+    guard arguments.rows > 1 else { return gemmRow(arguments, row: 0) }
+    let product = TileColumns(
+        panels: arguments.panels, bias: arguments.bias, columns: arguments.columns, result: arguments.result,
+        resultStride: arguments.resultStride,
+        resultCount: (arguments.rows - 1) * arguments.resultStride + arguments.columns,
+        walk: RunWalk(length: arguments.inner), clamp: arguments.clamp)
+    let full = product.tileRows
+    let block = max(2, blockElements / arguments.inner / full) * full
     var row = 0
     while row < arguments.rows {
-        let left = arguments.rows - row
-        let size = tileRows(left: left, isFirst: row == 0)
+        let end = min(row + block, arguments.rows)
+        var column = product.last
+        while column >= 0 {
+            gemmColumns(arguments, product, column: column, rows: row..<end)
+            column -= TileColumns.pair
+        }
+        row = end
+    }
+}
+
+/// Elements of the left matrix in a block: 128 KB.
+private let blockElements = 32_768
+
+/// One pair of vectors of columns for a block of rows.
+@inline(__always)
+private func gemmColumns(_ arguments: GemmArguments, _ product: TileColumns, column: Int, rows: Range<Int>) {
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+        let size = tileRows(left: rows.upperBound - row, of: arguments.rows, full: product.tileRows)
         // A tile that does not fit is moved up over rows that are done: computing a few again is cheaper than
         // walking all weights for small tiles.
         let start = min(row, arguments.rows - size)
-        if size == 1 {
-            gemmRow(arguments, row: start)
-        } else {
-            gemmRows(arguments, row: start, size: size)
+        let left = arguments.left + start * arguments.leftStride
+        product.tile(column: column, row: start, rows: size, valid: size) { tile, isPair in
+            runStrided(tile, isPair, rows: size, left, arguments.leftStride)
         }
         row = start + size
     }
 }
 
-/// How many rows the next tile takes.
+/// How many rows the next tile takes, of `left` rows that are left and `rows` in all; never more than `rows`.
 @inline(__always)
-private func tileRows(left: Int, isFirst: Bool) -> Int {
-    if left >= Block.rows || (!isFirst && left > Block.rows / 2) { return Block.rows }
-    if left >= 6 { return 6 }
-    if left >= 4 { return 4 }
-    return left >= 2 ? 2 : 1
+private func tileRows(left: Int, of rows: Int, full: Int) -> Int {
+    if rows >= full { return full }
+    return left >= 4 ? 4 : 2
 }
 
-/// One band of rows by all columns.
 @inline(__always)
-private func gemmRows(_ arguments: GemmArguments, row: Int, size: Int) {
-    let pairColumns = 2 * Block.lanes
-    var column = 0
-    while column < arguments.columns {
-        let columns = min(arguments.columns - column, pairColumns)
-        let isPair = columns > Block.lanes
-        let second = isPair ? column + Block.lanes : column
-        let tile = GemmTile(
-            left: arguments.left + row * arguments.leftStride, leftStride: arguments.leftStride,
-            first: arguments.panelColumn(column), second: arguments.panelColumn(second), inner: arguments.inner,
-            firstBias: arguments.biasLanes(column), secondBias: arguments.biasLanes(second),
-            result: arguments.result + row * arguments.resultStride + column, resultStride: arguments.resultStride,
-            columns: columns, clamp: arguments.clamp)
-        switch (size, isPair) {
-        case (12, true): tile12(tile)
-        case (12, false): tile12Single(tile)
-        case (6, true): tile6(tile)
-        case (6, false): tile6Single(tile)
-        case (4, true): tile4(tile)
-        case (4, false): tile4Single(tile)
-        case (_, true): tile2(tile)
-        case (_, false): tile2Single(tile)
-        }
-        column += pairColumns
+private func runStrided(_ tile: GemmTile, _ isPair: Bool, rows: Int, _ left: UnsafePointer<Float>, _ stride: Int) {
+    switch (rows, isPair) {
+    case (4, true): tile4(tile, left, stride)
+    case (4, false): tile4Single(tile, left, stride)
+    case (2, true): tile2(tile, left, stride)
+    case (2, false): tile2Single(tile, left, stride)
+    case (Block.singleRows, false): tileFullSingle(tile, left, stride)
+    case (_, false): tileSingle(tile, left, stride)
+    case (_, true): tileFull(tile, left, stride)
     }
 }
 
-extension GemmArguments {
-    /// Where row 0 of `column`, a multiple of the lanes, begins in the panels.
-    @inline(__always)
-    func panelColumn(_ column: Int) -> UnsafePointer<Float> {
-        let width = KernelLayout.panelWidth
-        return panels + column / width * width * inner + column % width
-    }
+// Left rows at one distance. Each is a function of its own: the inliner gives up in a caller as large as several.
 
-    /// The biases of the vector that begins at `column`. Reads no bias past the last column: a group's biases may be
-    /// the last bytes of the image.
-    @inline(__always)
-    func biasLanes(_ column: Int) -> Lanes {
-        guard let bias else { return Lanes(repeating: 0) }
-        return loadUpTo(bias + column, columns - column)
-    }
+@inline(never) private func tileFull(_ tile: GemmTile, _ left: UnsafePointer<Float>, _ stride: Int) {
+    FullTile.pair(tile) { left + $0 * stride }
 }
-
-@inline(never) private func tile12(_ tile: GemmTile) { TileKernel<12>.pair(tile) }
-@inline(never) private func tile12Single(_ tile: GemmTile) { TileKernel<12>.single(tile) }
-@inline(never) private func tile6(_ tile: GemmTile) { TileKernel<6>.pair(tile) }
-@inline(never) private func tile6Single(_ tile: GemmTile) { TileKernel<6>.single(tile) }
-@inline(never) private func tile4(_ tile: GemmTile) { TileKernel<4>.pair(tile) }
-@inline(never) private func tile4Single(_ tile: GemmTile) { TileKernel<4>.single(tile) }
-@inline(never) private func tile2(_ tile: GemmTile) { TileKernel<2>.pair(tile) }
-@inline(never) private func tile2Single(_ tile: GemmTile) { TileKernel<2>.single(tile) }
+@inline(never) private func tileFullSingle(_ tile: GemmTile, _ left: UnsafePointer<Float>, _ stride: Int) {
+    FullSingleTile.single(tile) { left + $0 * stride }
+}
+@inline(never) private func tileSingle(_ tile: GemmTile, _ left: UnsafePointer<Float>, _ stride: Int) {
+    FullTile.single(tile) { left + $0 * stride }
+}
+@inline(never) private func tile4(_ tile: GemmTile, _ left: UnsafePointer<Float>, _ stride: Int) {
+    TileKernel<4>.pair(tile) { left + $0 * stride }
+}
+@inline(never) private func tile4Single(_ tile: GemmTile, _ left: UnsafePointer<Float>, _ stride: Int) {
+    TileKernel<4>.single(tile) { left + $0 * stride }
+}
+@inline(never) private func tile2(_ tile: GemmTile, _ left: UnsafePointer<Float>, _ stride: Int) {
+    TileKernel<2>.pair(tile) { left + $0 * stride }
+}
+@inline(never) private func tile2Single(_ tile: GemmTile, _ left: UnsafePointer<Float>, _ stride: Int) {
+    TileKernel<2>.single(tile) { left + $0 * stride }
+}

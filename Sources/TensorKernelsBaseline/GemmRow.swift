@@ -76,3 +76,19 @@ private enum RowKernel<let vectors: Int, let steps: Int> {
 @inline(never) private func row1(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
     RowKernel<1, 8>.run(arguments, row, column)
 }
+
+extension GemmArguments {
+    /// Where row 0 of `column`, a multiple of the lanes, begins in the panels.
+    @inline(__always)
+    fileprivate func panelColumn(_ column: Int) -> UnsafePointer<Float> {
+        let width = KernelLayout.panelWidth
+        return panels + column / width * width * inner + column % width
+    }
+
+    /// The biases of the vector that begins at `column`; reads none past the last column.
+    @inline(__always)
+    fileprivate func biasLanes(_ column: Int) -> Lanes {
+        guard let bias else { return Lanes(repeating: 0) }
+        return loadUpTo(bias + column, columns - column)
+    }
+}

@@ -27,31 +27,16 @@ func load(_ source: UnsafePointer<Float>, prefix count: Int) -> Lanes {
 func store(_ lanes: Lanes, _ target: UnsafeMutablePointer<Float>, prefix count: Int) {
     if count >= Block.lanes {
         store(lanes, target)
-    } else if count > 0 {
+    } else {
         storeSome(lanes, target, count)
     }
 }
 
-/// The first `count` lanes, fewer than all: by halves, since a loop over lanes would take them from memory.
-@inline(__always)
-private func storeSome(_ lanes: SIMD16<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
-    guard count >= 8 else { return storeSome(lanes.lowHalf, target, count) }
-    UnsafeMutableRawPointer(target).storeBytes(of: lanes.lowHalf, as: SIMD8<Float>.self)
-    storeSome(lanes.highHalf, target + 8, count - 8)
-}
-
-@inline(__always)
-private func storeSome(_ lanes: SIMD8<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
-    guard count >= 4 else { return storeSome(lanes.lowHalf, target, count) }
-    UnsafeMutableRawPointer(target).storeBytes(of: lanes.lowHalf, as: SIMD4<Float>.self)
-    storeSome(lanes.highHalf, target + 4, count - 4)
-}
-
-@inline(__always)
-private func storeSome(_ lanes: SIMD4<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
-    if count >= 1 { target[0] = lanes[0] }
-    if count >= 2 { target[1] = lanes[1] }
-    if count >= 3 { target[2] = lanes[2] }
+/// The first `count` lanes, fewer than all. Never inlined: the optimiser would take the lanes apart in the caller, and
+/// slow down those that store whole vectors.
+@inline(never)
+private func storeSome(_ lanes: Lanes, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    for lane in 0..<count { target[lane] = lanes[lane] }
 }
 
 /// Bounds in every lane: made once per tile, applied to each of its vectors.
@@ -66,11 +51,22 @@ struct LaneClamp {
     }
 }
 
+/// The lanes, none smaller than the lower bound; NaN stays NaN.
+@_transparent
+func raised(_ lanes: Lanes, _ bounds: LaneClamp) -> Lanes {
+    lanes.replacing(with: bounds.low, where: lanes .< bounds.low)
+}
+
+/// The lanes, none larger than the upper bound; NaN stays NaN.
+@_transparent
+func lowered(_ lanes: Lanes, _ bounds: LaneClamp) -> Lanes {
+    lanes.replacing(with: bounds.high, where: lanes .> bounds.high)
+}
+
 /// The lanes within the bounds; NaN stays NaN.
 @_transparent
 func bounded(_ lanes: Lanes, _ bounds: LaneClamp) -> Lanes {
-    let raised = lanes.replacing(with: bounds.low, where: lanes .< bounds.low)
-    return raised.replacing(with: bounds.high, where: raised .> bounds.high)
+    lowered(raised(lanes, bounds), bounds)
 }
 
 /// A whole vector where `count` allows, else the first `count` floats.

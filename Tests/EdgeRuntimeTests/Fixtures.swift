@@ -38,7 +38,8 @@ struct ImageBuilder {
         let result = image.add(
             .init(name: "", elementType: type, kind: .intermediate, shape: shape, arenaOffset: offset))
         let right = inputs.count > 1 ? inputs[1].flatMap { Shape(image.tensors[$0].shape) } : nil
-        let scratch = operation.scratchBytes(right: right) ?? 0
+        let left = inputs.first.flatMap { $0.flatMap { Shape(image.tensors[$0].shape) } }
+        let scratch = operation.scratchBytes(left: left, right: right) ?? 0
         image.operations.append(
             .init(
                 operation, activation: activation, inputs: inputs, output: result, scratchOffset: image.arenaBytes,

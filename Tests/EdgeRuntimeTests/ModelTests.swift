@@ -98,7 +98,7 @@ struct ModelTests {
     @Test("image format and kernels agree on sizes and functions")
     func agreedConstants() {
         #expect(KernelLayout.panelWidth == PanelLayout.width)
-        #expect(KernelLayout.patchRows == ScratchSize.patchRows)
+        #expect(KernelLayout.stripPixels == ScratchSize.stripPixels)
         #expect(UnaryFunction.allCases.map { "\($0)" } == ElementFunction.allCases.map { "\($0)" })
         #expect(UnaryFunction.allCases.map(\.rawValue) == ElementFunction.allCases.map(\.rawValue))
         #expect(BinaryFunction.allCases.map(\.rawValue) == PairFunction.allCases.map(\.rawValue))

@@ -12,12 +12,13 @@ func smallImage() -> ImageDescription {
     let flat = image.add(.intermediate("flat", shape: [1, 12], at: 128))
     let dense = image.add(.panels("dense", [Float](repeating: 0.25, count: 60), rows: 12, columns: 5))
     let output = image.add(.output("scores", shape: [1, 5], at: 0))
-    let window = Window(kernel: (3, 3))
+    let window = Window(kernel: (3, 3), stride: (2, 2), pads: (1, 1, 1, 1))
     let convolution = Operation.convolution(window, groups: 1)
     image.operations = [
         .init(
             convolution, activation: .relu, inputs: [input, filters, bias], output: hidden, scratchOffset: 192,
-            scratchBytes: convolution.scratchBytes(right: Shape([1, 18, 3])) ?? 0, name: "conv"),
+            scratchBytes: convolution.scratchBytes(left: Shape([1, 4, 4, 2]), right: Shape([1, 18, 3])) ?? 0,
+            name: "conv"),
         .init(.gemm, inputs: [flat, dense, nil], output: output, name: "dense"),
         .init(.softmax(axis: 1, logarithmic: false), inputs: [output], output: output),
     ]
@@ -50,7 +51,8 @@ struct ImageRoundTripTests {
             #expect(reader.tensor(reader.output(0)).shape.dimensions == [1, 5])
             #expect(reader.operationName(0) == "conv")
             let first = reader.operation(0)
-            #expect(first.operation == .convolution(Window(kernel: (3, 3)), groups: 1))
+            #expect(
+                first.operation == .convolution(Window(kernel: (3, 3), stride: (2, 2), pads: (1, 1, 1, 1)), groups: 1))
             #expect(first.activation == .relu)
             #expect(reader.input(2, of: first) == 2)
             #expect(reader.input(2, of: reader.operation(1)) == nil)

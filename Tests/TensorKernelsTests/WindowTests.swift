@@ -84,7 +84,7 @@ struct WindowTests {
             let panels = AlignedFloats(weights.flatMap { packed($0, rows: inner, columns: filters) })
             // One vector more than the biases: a group's last vector reaches past its own.
             let b = AlignedFloats(paddedToVector(bias))
-            let scratch = AlignedFloats(count: KernelLayout.patchRows * inner)
+            let scratch = AlignedFloats(count: window.stripElements)
             module.table.convolution(
                 ConvolutionArguments(
                     window: window, groups: groups, filters: filters * groups, input: x.pointer,
@@ -109,7 +109,7 @@ struct WindowTests {
     @Test("a depthwise convolution has one filter per channel", arguments: KernelModule.available)
     func depthwise(module: KernelModule) {
         var random = SeededGenerator(seed: 20)
-        for channels in [1, 3, 8, 15, 16, 17, 40, 64, 70] {
+        for channels in [1, 3, 4, 8, 12, 15, 16, 17, 24, 33, 40, 64, 70, 96] + Array(1...20) {
             let window = SlidingWindow.random(channels: channels, using: &random)
             let input = random.floats(window.inputCount)
             let weights = random.floats(window.taps * channels)
