@@ -16,6 +16,9 @@ public struct CompileReport: Hashable, Sendable {
         public let elementType: String
         /// The extent of each axis.
         public let shape: [Int]
+        /// The names of classes, if the model has them: for integers what 0, 1 and so on stand for, for probabilities
+        /// those of the columns. An image holds no texts, so text labels become such integers.
+        public let labels: [String]?
     }
 
     /// One step of the plan.
@@ -67,7 +70,10 @@ extension CompileReport: CustomStringConvertible {
     /// A table for a terminal: one line per port and step, then the sums.
     public var description: String {
         var lines = inputs.map { "input   \($0.name): \($0.elementType) \($0.shape)" }
-        lines += outputs.map { "output  \($0.name): \($0.elementType) \($0.shape)" }
+        lines += outputs.map { port in
+            let labels = port.labels.map { " of " + $0.joined(separator: ", ") } ?? ""
+            return "output  \(port.name): \(port.elementType) \(port.shape)\(labels)"
+        }
         for (index, step) in steps.enumerated() {
             let activation = step.activation.map { " + \($0)" } ?? ""
             lines.append(

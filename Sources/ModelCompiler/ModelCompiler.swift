@@ -35,7 +35,10 @@ public enum ModelCompiler {
         do throws(ImageError) {
             let bytes = try plan.image.encoded()
             return CompiledModel(
-                imageBytes: bytes, report: CompileReport(plan, imageByteCount: bytes.count, changes: changes))
+                imageBytes: bytes,
+                report: CompileReport(
+                    plan, imageByteCount: bytes.count, changes: changes,
+                    labels: graph.outputs.map { graph[$0.value].labels }))
         } catch {
             throw .image(error.description)
         }
@@ -43,14 +46,15 @@ public enum ModelCompiler {
 }
 
 extension CompileReport {
-    init(_ plan: ImagePlanner.Result, imageByteCount: Int, changes: [Int]) {
+    init(_ plan: ImagePlanner.Result, imageByteCount: Int, changes: [Int], labels: [[String]?]) {
         let image = plan.image
-        func port(_ index: Int) -> Port {
+        func port(_ index: Int, _ labels: [String]?) -> Port {
             let tensor = image.tensors[index]
-            return Port(name: tensor.name, elementType: "\(tensor.elementType)", shape: tensor.shape)
+            return Port(
+                name: tensor.name, elementType: "\(tensor.elementType)", shape: tensor.shape, labels: labels)
         }
-        inputs = image.inputs.map(port)
-        outputs = image.outputs.map(port)
+        inputs = image.inputs.map { port($0, nil) }
+        outputs = zip(image.outputs, labels).map(port)
         steps = zip(plan.steps, image.operations).map { Step($0, $1) }
         arenaBytes = image.arenaBytes
         arenaLowerBound = ArenaPlanner.lowerBound(plan.arena)

@@ -123,6 +123,16 @@ public enum Opcode: UInt16, Sendable, CaseIterable {
     case reduceElements = 261
     case argReduce = 262
 
+    // Classic machine learning
+    case treeEnsemble = 400
+    case classifyScores = 401
+    case transformScores = 402
+    case kernelMatrix = 403
+    case supportVectorClassifier = 404
+    case normalizeRows = 405
+    case lookUp = 406
+    case pickFeatures = 407
+
     /// The first number of a portable operator.
     public static let firstPortable: UInt16 = 256
 

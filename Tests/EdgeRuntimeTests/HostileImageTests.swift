@@ -3,7 +3,7 @@ import ModelImage
 import Testing
 
 /// A seeded generator (SplitMix64): a failing case can be repeated from its number.
-private struct SeededGenerator: RandomNumberGenerator {
+struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {
@@ -81,14 +81,14 @@ struct HostileImageTests {
             }
         memory.storeBytes(of: new, toByteOffset: place, as: UInt32.self)
     }
+}
 
-    /// Writes the Adler-32 of RFC 1950 over all but its own four bytes, so that the checksum hides no later check.
-    private func sealChecksum(_ memory: UnsafeMutableRawBufferPointer) {
-        var (low, high): (UInt32, UInt32) = (1, 0)
-        for (index, byte) in memory.enumerated() where !(60..<64).contains(index) {
-            low = (low + UInt32(byte)) % 65_521
-            high = (high + low) % 65_521
-        }
-        memory.storeBytes(of: high << 16 | low, toByteOffset: 60, as: UInt32.self)
+/// Writes the Adler-32 of RFC 1950 over all but its own four bytes, so that the checksum hides no later check.
+func sealChecksum(_ memory: UnsafeMutableRawBufferPointer) {
+    var (low, high): (UInt32, UInt32) = (1, 0)
+    for (index, byte) in memory.enumerated() where !(60..<64).contains(index) {
+        low = (low + UInt32(byte)) % 65_521
+        high = (high + low) % 65_521
     }
+    memory.storeBytes(of: high << 16 | low, toByteOffset: 60, as: UInt32.self)
 }

@@ -17,6 +17,8 @@ struct GraphValue: Equatable, Sendable {
     var origin: QuantizedConstant?
     /// The scalar that says during a run how much of the first axis is filled, where that depends on data.
     var extent: ValueID? = nil
+    /// What the numbers of the last axis, or the integers themselves, stand for: names of classes.
+    var labels: [String]? = nil
 }
 
 /// One operation of the graph.

@@ -28,8 +28,12 @@ struct Importer {
     }
 
     private mutating func run() throws(CompileError) -> Graph {
+        // A model of trees alone need not import the standard operators.
         let standard = Int(model.operatorSetVersion() ?? 0)
-        guard ModelCompiler.operatorSets.contains(standard) else { throw .operatorSet(version: standard) }
+        let isClassic = standard == 0 && model.graph.nodes.allSatisfy { !["", "ai.onnx"].contains($0.domain) }
+        guard isClassic || ModelCompiler.operatorSets.contains(standard) else {
+            throw .operatorSet(version: standard)
+        }
         guard model.graph.nodes.count <= ModelCompiler.maximumNodes,
             max(model.graph.inputs.count - model.graph.initializers.count, model.graph.outputs.count)
                 <= ImageLimits.ports
@@ -60,7 +64,7 @@ struct Importer {
         for tensor in model.graph.initializers {
             var value: ValueID?
             do throws(Refusal) {
-                value = builder.graph.addConstant(try Constant(tensor), name: tensor.name)
+                value = try constant(tensor)
             } catch {
                 switch error {
                 case .unsupported(let reason, let help):
@@ -72,6 +76,18 @@ struct Importer {
             }
             try define(tensor.name, value)
         }
+    }
+
+    /// Texts become the numbers of their places in a list of names.
+    private mutating func constant(_ tensor: ONNXTensor) throws(Refusal) -> ValueID {
+        guard case .strings(let bytes) = tensor.content else {
+            return builder.graph.addConstant(try Constant(tensor), name: tensor.name)
+        }
+        let texts = TextTable(bytes.map { String(decoding: $0, as: UTF8.self) })
+        let value = builder.graph.addConstant(
+            Constant(integers: texts.numbers, shape: tensor.dims), name: tensor.name)
+        builder.graph[value].labels = texts.names
+        return value
     }
 
     /// Inputs that an initializer gives a default (IR version 3) are constants, not inputs.

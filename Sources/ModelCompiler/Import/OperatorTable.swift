@@ -18,14 +18,17 @@ struct OperatorRule: Sendable {
 
 /// Every operator that the compiler knows, by domain and name.
 ///
-/// Each file `Import/Operators/*.swift` adds a family. Domains: "" is ONNX itself.
+/// Each file `Import/Operators/*.swift` adds a family. Domains: "" is ONNX itself, `ai.onnx.ml` its classic
+/// machine learning, `com.microsoft` what ONNX Runtime's optimiser and quantiser write.
 enum OperatorTable {
     static let families: [String: [[String: OperatorRule]]] = [
         "": [
             ActivationOperators.rules, ArithmeticOperators.rules, ConstantOperators.rules, ConvolutionOperators.rules,
             LinearOperators.rules, LogicOperators.rules, NormalizationOperators.rules, PoolingOperators.rules,
             QuantizationOperators.rules, ReductionOperators.rules, ShapeOperators.rules, SliceOperators.rules,
-        ]
+        ],
+        "ai.onnx.ml": [TreeOperators.rules, LinearModelOperators.rules, FeatureOperators.rules],
+        "com.microsoft": [FusedOperators.rules],
     ]
 
     private static let rules: [String: [String: OperatorRule]] = families.mapValues { families in
@@ -50,6 +53,7 @@ enum OperatorTable {
         case ("", "Resize"), ("", "Upsample"), ("", "ConvTranspose"):
             "use strided convolutions and pooling"
         case ("", _): "replace it by supported operators (docs/operators.md), or remove it from the model"
+        case ("ai.onnx.ml", _): "replace it by operators of docs/operators.md, or do its work before the device does"
         default: "export the model with the operators of the standard domain"
         }
     }

@@ -17,6 +17,7 @@ public enum CaseCheck {
                 name: folder.name, status: status, reason: reason,
                 maximumError: comparison.maximumError.flatMap { $0.isFinite ? $0 : nil }, bound: bound)
         }
+        var differences: [String] = []
         do throws(ModelToolsError) {
             let model = try folder.model()
             for (number, data) in try folder.dataSets().enumerated() {
@@ -28,11 +29,11 @@ public enum CaseCheck {
                 }
                 for (index, expected) in data.outputs.enumerated() {
                     if let reason = comparison.difference(of: outputs[index], from: try HostTensor(expected)) {
-                        return result(.fail, "output \(index) of data set \(number) \(reason)")
+                        differences.append("output \(index) of data set \(number) \(reason)")
                     }
                 }
             }
-            return result(.pass)
+            return result(differences.isEmpty ? .pass : .fail, differences.joined(separator: "; "))
         } catch {
             return result(error.code == .compile || error.code == .elementType ? .unsupported : .fail, error.reason)
         }

@@ -4,7 +4,7 @@ import ModelImage
 enum ConvolutionOperators {
     static let rules: [String: OperatorRule] = ["Conv": OperatorRule(convolution)]
 
-    private static func convolution(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
+    static func convolution(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
         let x = try node.input(0)
         let weights = try node.input(1)
         guard let kernel = builder.constant(weights) else { throw .mustBeConstant("the weights") }

@@ -2,7 +2,12 @@ import ModelImage
 
 /// Matrix products.
 enum LinearOperators {
-    static let rules: [String: OperatorRule] = ["Gemm": OperatorRule(gemm), "MatMul": OperatorRule(matMul)]
+    static let rules: [String: OperatorRule] = [
+        "Gemm": OperatorRule(gemm),
+        "MatMul": OperatorRule { builder, node throws(Refusal) in
+            [try matMul(&builder, node.input(0), node.input(1))]
+        },
+    ]
 
     /// `alpha · A′ · B′ + beta · C`.
     private static func gemm(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
@@ -54,9 +59,9 @@ enum LinearOperators {
     }
 
     /// The rules of numpy.matmul: a vector on the left becomes a row, on the right a column, and its axis is dropped.
-    private static func matMul(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
-        var a = try node.input(0)
-        var b = try node.input(1)
+    static func matMul(_ builder: inout GraphBuilder, _ left: ValueID, _ right: ValueID) throws(Refusal) -> ValueID {
+        var a = left
+        var b = right
         let leftIsVector = builder.shape(a).count == 1
         let rightIsVector = builder.shape(b).count == 1
         guard !builder.shape(a).isEmpty, !builder.shape(b).isEmpty else { throw .invalid("an operand is a scalar") }
@@ -67,6 +72,6 @@ enum LinearOperators {
         var shape = builder.shape(product)
         if rightIsVector { shape.removeLast() }
         if leftIsVector { shape.remove(at: shape.count - (rightIsVector ? 1 : 2)) }
-        return [try builder.reshape(product, to: shape)]
+        return try builder.reshape(product, to: shape)
     }
 }

@@ -9,11 +9,7 @@ enum LogicOperators {
         "Not": OperatorRule { builder, node throws(Refusal) in
             let x = try node.input(0)
             guard builder.elementType(x) == .bool else { throw .invalid("the operand is not bool") }
-            return [
-                try builder.emit(
-                    .mapElements, words: [MapFunction.not.rawValue], [x], to: builder.shape(x), .bool,
-                    mayRunInPlace: true)
-            ]
+            return [try builder.not(x)]
         },
         "Mod": OperatorRule(since: 10) { builder, node throws(Refusal) in
             let keepsSign = try node.flag("fmod")
