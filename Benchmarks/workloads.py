@@ -98,10 +98,23 @@ def trees():
     return to_onnx(regressor, rows[:1], target_opset={"": OPSET, "ai.onnx.ml": 3})
 
 
+def forest():
+    """A random forest of 100 trees of depth 8 over 16 features that tells three classes apart, one row."""
+    from skl2onnx import to_onnx
+    from sklearn.ensemble import RandomForestClassifier
+
+    random = np.random.default_rng(7)
+    rows = random.standard_normal((2000, 16)).astype(np.float32)
+    kinds = np.digitize(rows[:, :4].sum(axis=1), [-1, 1])
+    classifier = RandomForestClassifier(100, max_depth=8, random_state=8).fit(rows, kinds)
+    opsets = {"": OPSET, "ai.onnx.ml": 3}
+    return to_onnx(classifier, rows[:1], options={"zipmap": False}, target_opset=opsets)
+
+
 GENERATED = {
     "matmul_512": lambda: matmul(constant=False), "matmul_512_weights": lambda: matmul(constant=True),
     "lstm_50_16_32": lambda: recurrent("LSTM", 4), "gru_50_16_32": lambda: recurrent("GRU", 3), "trees_100_8": trees,
-    "convolutions": convolutions, "convolutions_1d": convolutions1d, "perceptron_1": lambda: perceptron(1),
+    "forest_100_8": forest, "convolutions": convolutions, "convolutions_1d": convolutions1d, "perceptron_1": lambda: perceptron(1),
     "perceptron_32": lambda: perceptron(32),
 }
 

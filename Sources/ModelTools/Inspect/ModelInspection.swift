@@ -135,7 +135,10 @@ extension ModelPlan: CustomStringConvertible {
     /// Ports, steps with their times, the arena with its lifetimes, and the sums.
     public var description: String {
         var lines = inputs.map { "input      \($0.name): \($0.type) \($0.shape)" }
-        lines += outputs.map { "output     \($0.name): \($0.type) \($0.shape)" }
+        lines += outputs.map { port in
+            let labels = port.labels.map { " of " + $0.joined(separator: ", ") } ?? ""
+            return "output     \(port.name): \(port.type) \(port.shape)\(labels)"
+        }
         lines.append(contentsOf: PlanTable.text(stepRows))
         lines.append("")
         lines.append(contentsOf: PlanTable.text(arenaRows))

@@ -9,6 +9,8 @@ public struct ModelPlan: Codable, Hashable, Sendable {
         public let name: String
         public let type: String
         public let shape: [Int]
+        /// The names of classes, if the ONNX model has them; an image holds no texts.
+        public let labels: [String]?
     }
 
     /// A tensor in the arena: where it lies, and during which steps its bytes are in use.
@@ -72,8 +74,11 @@ public struct ModelPlan: Codable, Hashable, Sendable {
     /// Reads a loaded model's plan, without times.
     public init(_ loaded: borrowing LoadedModel) {
         let reader = loaded.model.image
-        inputs = loaded.model.inputs.map(Port.init)
-        outputs = loaded.model.outputs.map(Port.init)
+        inputs = loaded.model.inputs.map { Port($0, labels: nil) }
+        let labels = loaded.report?.outputs.map(\.labels) ?? []
+        outputs = loaded.model.outputs.enumerated().map { port, info in
+            Port(info, labels: labels.indices.contains(port) ? labels[port] : nil)
+        }
         instructionSet = loaded.model.instructionSet.name
         steps = (0..<reader.operationCount).map { Self.step($0, reader, loaded.report) }
         arena = ArenaReading(reader).allocations
@@ -108,7 +113,8 @@ public struct ModelPlan: Codable, Hashable, Sendable {
 }
 
 extension ModelPlan.Port {
-    init(_ info: TensorInfo) {
+    init(_ info: TensorInfo, labels: [String]?) {
+        self.labels = labels
         name = info.name
         type = "\(info.elementType)"
         shape = info.shape
