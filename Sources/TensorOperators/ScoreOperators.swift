@@ -137,7 +137,7 @@ struct ClassRule {
     /// - Parameters:
     ///   - scores: One for each class.
     ///   - reached: Which classes have got a weight; nil stands for all.
-    ///   - base: What is added to the scores: nothing, one number, or one for each class.
+    ///   - base: What is added to the scores: nothing, one number for the first, or one for each class.
     func decide(
         _ scores: UnsafeMutablePointer<Double>, _ reached: UnsafeMutablePointer<Flag>?,
         _ base: UnsafeMutablePointer<Double>, _ baseCount: Int
@@ -152,7 +152,7 @@ struct ClassRule {
         }
         let deciding = isSecondReached ? scores[1] : scores[0]
         let winner = deciding > (isProbability ? 0.5 : 0) ? 1 : 0
-        if isSecondReached || baseCount == 2 {
+        if isSecondReached {
             transform.apply(scores, 2)
         } else {
             complete(scores)
@@ -166,10 +166,10 @@ struct ClassRule {
     /// Both probabilities from the only score.
     private func complete(_ scores: UnsafeMutablePointer<Double>) {
         let score = scores[0]
-        if isProbability {
-            (scores[0], scores[1]) = (1 - score, score)
-        } else if transform == .logistic {
+        if transform == .logistic {
             (scores[0], scores[1]) = (ScoreTransform.logistic(-score), ScoreTransform.logistic(score))
+        } else if isProbability {
+            (scores[0], scores[1]) = (1 - score, score)
         } else {
             (scores[0], scores[1]) = (-score, score)
         }

@@ -43,8 +43,8 @@ class Tree:
         return place
 
 
-def forest(random, columns, role, targets, shared_target=None):
-    """The attributes of a random classic ensemble."""
+def forest(random, columns, role, targets, shared_target=None, fills=False):
+    """The attributes of a random classic ensemble; leaves that fill give every target a weight."""
     modes = pick(random, MODES[:1], MODES, [pick(random, *MODES)])
     trees = [Tree(random, columns, int(random.integers(0, 7)), modes).nodes for _ in range(int(random.integers(1, 20)))]
     tracks = random.random() < 0.5
@@ -57,8 +57,9 @@ def forest(random, columns, role, targets, shared_target=None):
             missing.append(track if mode != "LEAF" else 0)
             if mode != "LEAF":
                 continue
+            count = targets if fills else int(random.integers(1, targets + 1))
             chosen = [shared_target] if shared_target is not None else sorted(
-                random.choice(targets, int(random.integers(1, targets + 1)), replace=False))
+                random.choice(targets, count, replace=False))
             for target in chosen:
                 for name, item in zip(weights, (number, place, int(target), float(random.standard_normal()))):
                     weights[name].append(item)
@@ -93,10 +94,12 @@ def raw_input(random, graph, columns):
 
 def raw_regressor(random):
     graph, columns, targets = Graph(), int(random.integers(1, 9)), pick(random, 1, 1, 2, 3)
-    attributes = forest(random, columns, "target", targets)
+    # A target that no leaf reached gets no base value from ONNX Runtime, against the specification.
+    has_base = random.random() < 0.5
+    attributes = forest(random, columns, "target", targets, fills=has_base)
     attributes |= {"n_targets": targets, "aggregate_function": pick(random, "SUM", "SUM", "AVERAGE", "MIN", "MAX"),
                    "post_transform": pick(random, "NONE", "NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO")}
-    if random.random() < 0.5:
+    if has_base:
         attributes["base_values"] = [float(value) for value in normal(random, targets)]
     x, kind = raw_input(random, graph, columns)
     if kind == numpy.float64:
@@ -106,16 +109,19 @@ def raw_regressor(random):
 
 def raw_classifier(random):
     graph, columns, classes = Graph(), int(random.integers(1, 9)), pick(random, 2, 2, 3, 4)
-    attributes = forest(random, columns, "class", classes, shared_target=0 if classes == 2 else None)
-    texts = [f"class{index}" for index in range(classes)] if random.random() < 0.3 else None
+    # Where both of two classes have weights, ONNX Runtime gives the labels 0 and 1 whatever they are called.
+    both = classes == 2 and random.random() < 0.2
+    target = 0 if classes == 2 and not both else None
+    attributes = forest(random, columns, "class", classes, shared_target=target, fills=both)
+    texts = [f"class{index}" for index in range(classes)] if random.random() < 0.3 and not both else None
     attributes["post_transform"] = pick(random, "NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO")
     if texts:
         attributes["classlabels_strings"] = texts
     else:
-        attributes["classlabels_int64s"] = [int(value) for value in random.permutation(10)[:classes]]
+        attributes["classlabels_int64s"] = [0, 1] if both else [int(value) for value in random.permutation(10)[:classes]]
     if classes == 2 and random.random() < 0.5:
         attributes["class_weights"] = [abs(value) for value in attributes["class_weights"]]
-    if random.random() < 0.4:
+    if random.random() < 0.4 and not both:
         attributes["base_values"] = [float(value) for value in normal(random, 1 if classes == 2 else classes)]
     x, kind = raw_input(random, graph, columns)
     if kind == numpy.float64:
@@ -167,7 +173,9 @@ def ensemble(random):
         attributes["nodes_missing_value_tracks_true"] = missing
     if members:
         attributes["membership_values"] = helper.make_tensor("v", tensor, [len(members)], members)
-    x = graph.input(features(random, int(random.integers(1, 6)), columns, kind))
+    values = features(random, int(random.integers(1, 6)), columns, kind)
+    # ONNX Runtime looks for the integer part of a feature among the members.
+    x = graph.input(numpy.floor(numpy.nan_to_num(values)) if members else values)
     return graph.case(graph.add("TreeEnsemble", [x], domain=CLASSIC, **attributes), [tensor])
 
 

@@ -12,7 +12,6 @@ class Chain:
         self.random, self.graph = random, Graph(opset=int(random.integers(13, 22)))
         self.kind = pick(random, numpy.int8, numpy.uint8)
         self.value = self.requantised(self.graph.input(normal(random, *shape)), 3.0)
-        self.unit = 0
 
     def parameters(self, reach):
         """A scale and zero point for values in −reach … reach, or from 0 where the type has no sign."""

@@ -30,7 +30,8 @@ struct Importer {
     private mutating func run() throws(CompileError) -> Graph {
         // A model of trees alone need not import the standard operators.
         let standard = Int(model.operatorSetVersion() ?? 0)
-        let isClassic = standard == 0 && model.graph.nodes.allSatisfy { !["", "ai.onnx"].contains($0.domain) }
+        let isClassic =
+            model.operatorSetVersion() == nil && model.graph.nodes.allSatisfy { !["", "ai.onnx"].contains($0.domain) }
         guard isClassic || ModelCompiler.operatorSets.contains(standard) else {
             throw .operatorSet(version: standard)
         }

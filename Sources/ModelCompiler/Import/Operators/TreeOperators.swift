@@ -46,11 +46,9 @@ enum TreeOperators {
         let classes = labels.numbers.count
         let base = try node.reals("base_values")?.values ?? []
         guard classes > 1 else { throw .unsupported("a classifier of one class", help: "replace it by a constant") }
-        guard base.count <= 2 && classes == 2 || base.isEmpty || base.count == classes else {
-            throw .invalid("\(base.count) base values for \(classes) classes")
-        }
         let weights = forest.leaves.joined()
         let isOneSided = classes == 2 && Set(weights.map(\.target)).count == 1
+        try checkBase(base.count, classes: classes, isFirstAlone: isOneSided && weights.first?.target == 0)
         let isPositive = weights.allSatisfy { $0.weight >= 0 }
         let transform = try ScoreOperators.transform(node)
         if isOneSided, transform == ScoreOperators.probit {
@@ -73,6 +71,16 @@ enum TreeOperators {
         builder.graph[results[0]].labels = labels.texts
         builder.graph[results[1]].labels = labels.names
         return results
+    }
+
+    /// For two classes ONNX Runtime knows one meaning of base values that agrees with the specification.
+    private static func checkBase(_ count: Int, classes: Int, isFirstAlone: Bool) throws(Refusal) {
+        if count == 0 || (classes > 2 && count == classes) { return }
+        guard classes == 2, count <= 2 else { throw .invalid("\(count) base values for \(classes) classes") }
+        guard count == 1, isFirstAlone else {
+            throw .unsupported(
+                "base_values of two classes", help: "give weights to class 0 alone, and one base value")
+        }
     }
 
     // MARK: - Scores
