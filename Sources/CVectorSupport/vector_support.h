@@ -51,6 +51,28 @@ MARTLET_INLINE vector_sums vector_load_unsigned(const void *source) {
     return __builtin_convertvector(*(const vector_few_unsigned_at *)source, vector_sums);
 }
 
+// The indices that put the lanes of two vectors of MARTLET_LANES alternately.
+#if MARTLET_LANES == 16
+#define MARTLET_ALTERNATELY \
+    0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif MARTLET_LANES == 8
+#define MARTLET_ALTERNATELY 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define MARTLET_ALTERNATELY 0, 4, 1, 5, 2, 6, 3, 7
+#endif
+
+// In each 32-bit lane an int8 of the first and one of the second, as 16-bit numbers.
+MARTLET_INLINE vector_pairs vector_join_signed(const void *first, const void *second) {
+    vector_few_signed a = *(const vector_few_signed_at *)first, b = *(const vector_few_signed_at *)second;
+    return __builtin_convertvector(__builtin_shufflevector(a, b, MARTLET_ALTERNATELY), vector_pairs);
+}
+
+// In each 32-bit lane a uint8 of the first and one of the second, as 16-bit numbers.
+MARTLET_INLINE vector_pairs vector_join_unsigned(const void *first, const void *second) {
+    vector_few_unsigned a = *(const vector_few_unsigned_at *)first, b = *(const vector_few_unsigned_at *)second;
+    return __builtin_convertvector(__builtin_shufflevector(a, b, MARTLET_ALTERNATELY), vector_pairs);
+}
+
 // Stores the low byte of each lane.
 MARTLET_INLINE void vector_store_bytes(vector_sums lanes, void *target) {
     *(vector_few_signed_at *)target = __builtin_convertvector(lanes, vector_few_signed);

@@ -16,17 +16,17 @@ extension StepOperands {
                 integerConvolution(
                     operation, sliding(window), groups: tensor(0).shape[3], zeroPoint: zeroPoint, range))
         case .binary(let arithmetic, let range): integerBinary(arithmetic, range)
-        case .averagePool(let window, let countsPadding, let zeroPoint, let factor, let range):
+        case .averagePool(let window, let average, let range):
             .integerPool(
                 IntegerPoolArguments(
-                    window: sliding(window), kind: countsPadding ? .averageWithPadding : .average,
-                    input: byteInput(0, zeroPoint: zeroPoint), result: resultAddress, factor: factor,
-                    requantization: Requantization(range)))
+                    window: sliding(window), kind: average.countsPadding ? .averageWithPadding : .average,
+                    input: byteInput(0, zeroPoint: average.zeroPoint), result: resultAddress, scale: average.scale,
+                    resultScale: average.resultScale, requantization: Requantization(range)))
         case .maxPool(let window):
             .integerPool(
                 IntegerPoolArguments(
                     window: sliding(window), kind: .maximum, input: byteInput(0, zeroPoint: 0), result: resultAddress,
-                    factor: 1, requantization: Requantization(zeroPoint: 0, low: 0, high: 0)))
+                    scale: 1, resultScale: 1, requantization: Requantization(zeroPoint: 0, low: 0, high: 0)))
         case .lookup:
             .lookup(
                 LookupArguments(

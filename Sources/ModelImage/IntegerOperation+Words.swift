@@ -9,10 +9,7 @@ extension IntegerOperation {
         case .depthwise(let window, let zeroPoint, let range):
             window.words + [Int32(clamping: zeroPoint)] + range.words
         case .binary(let arithmetic, let range): arithmetic.words + range.words
-        case .averagePool(let window, let countsPadding, let zeroPoint, let factor, let range):
-            window.words + [
-                countsPadding ? 1 : 0, Int32(clamping: zeroPoint), Int32(bitPattern: factor.bitPattern),
-            ] + range.words
+        case .averagePool(let window, let average, let range): window.words + average.words + range.words
         case .maxPool(let window): window.words
         case .lookup: []
         }
@@ -45,10 +42,8 @@ extension IntegerOperation {
             guard let zeroPoint = words.byte(), let range = ByteRange(&words) else { return nil }
             return .depthwise(window, inputZeroPoint: zeroPoint, range)
         case .integerAveragePool:
-            guard let counts = words.flag(), let zeroPoint = words.byte(), let factor = words.factor(),
-                let range = ByteRange(&words)
-            else { return nil }
-            return .averagePool(window, countsPadding: counts, inputZeroPoint: zeroPoint, factor: factor, range)
+            guard let average = ByteAverage(&words), let range = ByteRange(&words) else { return nil }
+            return .averagePool(window, average, range)
         default: return .maxPool(window)
         }
     }
@@ -68,6 +63,20 @@ extension ByteArithmetic {
         self.init(
             function: function, firstZeroPoint: first, secondZeroPoint: second, firstScale: firstScale,
             secondScale: secondScale, resultScale: resultScale)
+    }
+}
+
+extension ByteAverage {
+    var words: [Int32] {
+        [countsPadding ? 1 : 0, Int32(clamping: zeroPoint)]
+            + [scale, resultScale].map { Int32(bitPattern: $0.bitPattern) }
+    }
+
+    init?(_ words: inout WordCursor) {
+        guard let counts = words.flag(), let zeroPoint = words.byte(), let scale = words.factor(),
+            let resultScale = words.factor()
+        else { return nil }
+        self.init(countsPadding: counts, zeroPoint: zeroPoint, scale: scale, resultScale: resultScale)
     }
 }
 

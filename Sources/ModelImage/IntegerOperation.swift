@@ -45,6 +45,24 @@ public struct ByteArithmetic: Equatable, Sendable {
     }
 }
 
+/// An average of quantized elements, each step rounded to a float as ONNX has it:
+/// `(Σ (x − zeroPoint)·scale / count) / resultScale`.
+public struct ByteAverage: Equatable, Sendable {
+    /// True when the count includes padding.
+    public var countsPadding: Bool
+    public var zeroPoint: Int
+    public var scale: Float
+    public var resultScale: Float
+
+    /// An average with these scales and this zero point of the input.
+    public init(countsPadding: Bool, zeroPoint: Int, scale: Float, resultScale: Float) {
+        self.countsPadding = countsPadding
+        self.zeroPoint = zeroPoint
+        self.scale = scale
+        self.resultScale = resultScale
+    }
+}
+
 /// An operation on bytes (int8 or uint8), channels-last where it has a window. Sums are exact in 32 bits; they become
 /// bytes by `clamp(round(sum · factor), low, high)` with halves rounded to even, as ONNX has it.
 public enum IntegerOperation: Equatable, Sendable {
@@ -62,8 +80,8 @@ public enum IntegerOperation: Equatable, Sendable {
     case depthwise(Window, inputZeroPoint: Int, ByteRange)
     /// `a, b → y` broadcast: add, subtract or multiply, in floats.
     case binary(ByteArithmetic, ByteRange)
-    /// `x[B, H, W, C] → y[B, OH, OW, C]`: the sum over the elements inside, times `factor / divisor`.
-    case averagePool(Window, countsPadding: Bool, inputZeroPoint: Int, factor: Float, ByteRange)
+    /// `x[B, H, W, C] → y[B, OH, OW, C]`: the elements inside as floats, in the order of the kernel's taps.
+    case averagePool(Window, ByteAverage, ByteRange)
     /// `x[B, H, W, C] → y[B, OH, OW, C]` of the same type, scale and zero point.
     case maxPool(Window)
     /// `x bytes, table[256] → y bytes` of the table's type: entry `x` for uint8, `x + 128` for int8. May be in place.

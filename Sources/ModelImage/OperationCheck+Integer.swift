@@ -9,14 +9,12 @@ extension OperationCheck {
             try checkConvolution(window, groups: groups, zeroPoint, range)
         case .depthwise(let window, let zeroPoint, let range): try checkDepthwise(window, zeroPoint, range)
         case .binary(let arithmetic, let range): try checkBinary(arithmetic, range)
-        case .averagePool(let window, _, let zeroPoint, _, let range):
+        case .averagePool(let window, let average, let range):
             try requireCounts(inputs: 1...1)
             let (image, result) = try images(window, roundsUp: true)
             try require(image[3] == result[3], .badShape, "a pool keeps its channels")
-            try requireZeroPoint(zeroPoint, slot: 0)
+            try requireZeroPoint(average.zeroPoint, slot: 0)
             try requireRange(range)
-            // Sums of bytes must fit 32 bits.
-            try require(window.taps <= 1 << 22, .limitExceeded, "an integer average over more than 2^22 elements")
         case .maxPool(let window):
             try requireCounts(inputs: 1...1)
             let (image, result) = try images(window, roundsUp: true)

@@ -110,25 +110,28 @@ public struct IntegerBinaryArguments {
     }
 }
 
-/// A pool over channels-last bytes. The maximum needs no requantization.
+/// A pool over channels-last bytes. The maximum needs no requantization; an average is computed as ONNX has it, each
+/// step rounded to a float: `(Σ (x − zeroPoint)·scale / count) / resultScale`, in the order of the kernel's taps.
 public struct IntegerPoolArguments {
     public var window: SlidingWindow
     public var kind: PoolKind
     public var input: ByteInput
     public var result: UnsafeMutableRawPointer
-    /// Input scale divided by output scale.
-    public var factor: Float
+    /// The input's and the result's scale, for averages.
+    public var scale: Float
+    public var resultScale: Float
     public var requantization: Requantization
 
     public init(
-        window: SlidingWindow, kind: PoolKind, input: ByteInput, result: UnsafeMutableRawPointer, factor: Float,
-        requantization: Requantization
+        window: SlidingWindow, kind: PoolKind, input: ByteInput, result: UnsafeMutableRawPointer, scale: Float,
+        resultScale: Float, requantization: Requantization
     ) {
         self.window = window
         self.kind = kind
         self.input = input
         self.result = result
-        self.factor = factor
+        self.scale = scale
+        self.resultScale = resultScale
         self.requantization = requantization
     }
 }

@@ -18,8 +18,8 @@ func integerConvolution(_ arguments: IntegerConvolutionArguments) {
             let rows = min(arguments.bandRows, window.outputHeight - row)
             band.fill(batch: batch, row: row, outputRows: rows)
             let walk = PixelWalk(
-                base: UnsafePointer(arguments.scratch), columns: window.outputWidth,
-                columnStep: window.strideWidth * window.channels, rowStep: window.strideHeight * band.pitch)
+                base: UnsafeRawPointer(arguments.scratch), columns: window.outputWidth,
+                columnStep: 2 * window.strideWidth * window.channels, rowStep: 2 * window.strideHeight * band.pitch)
             multiply(arguments, walk, pixels: rows * window.outputWidth, pitch: band.pitch, result)
             result += rows * window.outputWidth * arguments.filters
             row += rows
@@ -33,7 +33,7 @@ private func pointwise(_ arguments: IntegerConvolutionArguments) {
     let channels = arguments.window.channels
     let pixels = arguments.window.batch * arguments.window.outputHeight * arguments.window.outputWidth
     let walk = PixelWalk(
-        base: UnsafePointer(arguments.scratch), columns: pixels, columnStep: channels, rowStep: 0)
+        base: UnsafeRawPointer(arguments.scratch), columns: pixels, columnStep: 2 * channels, rowStep: 0)
     var pixel = 0
     while pixel < pixels {
         let count = min(arguments.bandRows, pixels - pixel)
@@ -63,16 +63,19 @@ private func multiply(
     let panels = (groupFilters + KernelLayout.panelWidth - 1) / KernelLayout.panelWidth
     for group in 0..<arguments.groups {
         var walk = walk
-        walk.base += group * groupChannels
+        walk.base += 2 * group * groupChannels
         let first = group * groupFilters
-        let tile = IntegerTileArguments(
-            runs: runs, weights: arguments.panels + group * panels * panelBytes, bias: arguments.bias + first,
-            multipliers: arguments.multipliers + first, columns: groupFilters, resultStride: arguments.filters,
-            requantization: LaneRequantization(arguments.requantization))
-        if pixels == 1 {
-            integerRow(tile, walk.base, panelBytes: panelBytes, to: result + first)
-        } else {
-            integerPanels(tile, walk, pixels: pixels, panelBytes: panelBytes, to: result + first)
+        TileRoom.with { room in
+            let results = TileResults(
+                bias: arguments.bias + first, multipliers: arguments.multipliers + first, columns: groupFilters,
+                stride: arguments.filters, requantization: LaneRequantization(arguments.requantization), room: room)
+            let tile = IntegerTileArguments(
+                runs: runs, weights: arguments.panels + group * panels * panelBytes, results: results)
+            if pixels == 1 {
+                integerRow(tile, walk.base, panelBytes: panelBytes, to: result + first)
+            } else {
+                integerPanels(tile, walk, pixels: pixels, panelBytes: panelBytes, to: result + first)
+            }
         }
     }
 }
@@ -82,19 +85,17 @@ private func multiply(
 private func integerPanels(
     _ group: IntegerTileArguments, _ walk: PixelWalk, pixels: Int, panelBytes: Int, to result: UnsafeMutableRawPointer
 ) {
-    var column = 0
-    while column < group.columns {
-        var tile = group
-        tile.columns = min(KernelLayout.panelWidth, group.columns - column)
-        tile.weights += column / KernelLayout.panelWidth * panelBytes
-        tile.bias += column
-        tile.multipliers += column
-        if tile.columns <= IntegerBlock.lanes {
-            narrowPanel(tile, walk, pixels, result + column)
+    var tile = group
+    var target = result
+    while tile.results.columns > 0 {
+        if tile.results.columns <= IntegerBlock.lanes {
+            narrowPanel(tile, walk, pixels, target)
         } else {
-            widePanel(tile, walk, pixels, result + column)
+            widePanel(tile, walk, pixels, target)
         }
-        column += KernelLayout.panelWidth
+        tile.weights += panelBytes
+        tile.results.skip(KernelLayout.panelWidth)
+        target += KernelLayout.panelWidth
     }
 }
 
@@ -106,14 +107,14 @@ private func widePanel(
     var pixel = 0
     while pixel < pixels {
         let left = pixels - pixel
-        let target = result + pixel * tile.resultStride
+        let target = result + pixel * tile.results.stride
         if left > IntegerBlock.Medium.pixels {
-            let inputs = walk.next(IntegerBlock.Large.pixels, of: left)
-            IntegerBlock.Large.run(tile, inputs, count: left, to: target)
+            walk.next(IntegerBlock.Large.pixels, of: left, to: tile.results.room.inputs)
+            IntegerBlock.Large.run(tile, count: left, to: target)
             pixel += IntegerBlock.Large.pixels
         } else {
-            let inputs = walk.next(IntegerBlock.Medium.pixels, of: left)
-            IntegerBlock.Medium.run(tile, inputs, count: left, to: target)
+            walk.next(IntegerBlock.Medium.pixels, of: left, to: tile.results.room.inputs)
+            IntegerBlock.Medium.run(tile, count: left, to: target)
             pixel += IntegerBlock.Medium.pixels
         }
     }
@@ -127,8 +128,8 @@ private func narrowPanel(
     var pixel = 0
     while pixel < pixels {
         let left = pixels - pixel
-        let inputs = walk.next(IntegerBlock.Narrow.pixels, of: left)
-        IntegerBlock.Narrow.run(tile, inputs, count: left, to: result + pixel * tile.resultStride)
+        walk.next(IntegerBlock.Narrow.pixels, of: left, to: tile.results.room.inputs)
+        IntegerBlock.Narrow.run(tile, count: left, to: result + pixel * tile.results.stride)
         pixel += IntegerBlock.Narrow.pixels
     }
 }
@@ -140,35 +141,37 @@ extension IntegerTile {
 
 /// Walks over the pixels of a band and says where their inputs begin.
 struct PixelWalk {
-    var base: UnsafePointer<Int16>
+    var base: UnsafeRawPointer
     /// Pixels of an output row.
     let columns: Int
+    /// Bytes from one pixel's inputs to those of the next, and from one row's to the next.
     let columnStep: Int
     let rowStep: Int
     private var column = 0
     private var row = 0
 
     @inline(__always)
-    init(base: UnsafePointer<Int16>, columns: Int, columnStep: Int, rowStep: Int) {
+    init(base: UnsafeRawPointer, columns: Int, columnStep: Int, rowStep: Int) {
         self.base = base
         self.columns = columns
         self.columnStep = columnStep
         self.rowStep = rowStep
     }
 
-    /// The inputs of the next `count` pixels; past the last of the `left` ones the last is repeated.
+    /// Writes where the inputs of the next `count` pixels begin; past the last of the `left` ones the last is repeated.
     @inline(__always)
-    mutating func next(_ count: Int, of left: Int) -> PixelInputs {
-        var inputs = PixelInputs(repeating: base)
+    mutating func next(_ count: Int, of left: Int, to inputs: UnsafeMutablePointer<UnsafeRawPointer>) {
+        var place = base + row * rowStep + column * columnStep
         for pixel in 0..<count {
-            inputs[pixel] = base + row * rowStep + column * columnStep
+            inputs[pixel] = place
             guard pixel + 1 < left else { continue }
             column += 1
+            place += columnStep
             if column == columns {
                 column = 0
                 row += 1
+                place = base + row * rowStep
             }
         }
-        return inputs
     }
 }

@@ -60,13 +60,18 @@ private struct PooledPixel {
         let divisor =
             arguments.kind == .average
             ? inside : paddedCount(arguments.window, row: rows.origin, column: columns.origin)
-        let factor = SumFloats(repeating: arguments.factor / Float(max(1, divisor)))
-        let start = Sums(repeating: -arguments.input.zeroPoint * Int32(truncatingIfNeeded: inside))
+        let count = SumFloats(repeating: Float(max(1, divisor)))
+        let zeroPoint = Sums(repeating: arguments.input.zeroPoint)
+        let scale = SumFloats(repeating: arguments.scale)
+        let resultScale = SumFloats(repeating: arguments.resultScale)
         var channel = 0
         while channel < channels {
-            var sum = start
-            forEachTap { offset in sum &+= loadBytes(plane + offset + channel, isSigned: signed) }
-            let lanes = requantization.stored(vector_float(sum) * factor)
+            var sum = SumFloats(repeating: 0)
+            forEachTap { offset in
+                let stored = loadBytes(plane + offset + channel, isSigned: signed)
+                sum += vector_float(stored &- zeroPoint) * scale
+            }
+            let lanes = requantization.stored(sum / count / resultScale)
             storeBytes(lanes, result + channel, prefix: channels - channel)
             channel += IntegerBlock.lanes
         }

@@ -16,9 +16,7 @@ enum QuantizedOperation: Equatable, Sendable {
     /// `a, b → y` with broadcasting
     case binary(ByteArithmetic, to: ElementType, ByteRange)
     /// `x → y`
-    case averagePool(
-        SpatialWindow, countsPadding: Bool, ChannelOrder, inputZeroPoint: Int, factor: Float, to: ElementType, ByteRange
-    )
+    case averagePool(SpatialWindow, ChannelOrder, ByteAverage, to: ElementType, ByteRange)
     /// `x, table[256] → y`
     case lookup(to: ElementType)
 
@@ -29,8 +27,8 @@ enum QuantizedOperation: Equatable, Sendable {
         case .dense: .dense
         case .convolution(let window, let groups, let order, _, _, _): .convolution(window, groups: groups, order)
         case .binary(let arithmetic, _, _): .binary(arithmetic.function)
-        case .averagePool(let window, let countsPadding, let order, _, _, _, _):
-            .pool(.average(countsPadding: countsPadding), window, order)
+        case .averagePool(let window, let order, let average, _, _):
+            .pool(.average(countsPadding: average.countsPadding), window, order)
         }
     }
 
@@ -39,7 +37,7 @@ enum QuantizedOperation: Equatable, Sendable {
         switch self {
         case .dequantize: .float32
         case .quantize(let type, _), .dense(let type, _), .convolution(_, _, _, _, let type, _),
-            .binary(_, let type, _), .averagePool(_, _, _, _, _, let type, _), .lookup(let type):
+            .binary(_, let type, _), .averagePool(_, _, _, let type, _), .lookup(let type):
             type
         }
     }
@@ -49,9 +47,8 @@ enum QuantizedOperation: Equatable, Sendable {
         switch self {
         case .convolution(let window, let groups, .first, let zeroPoint, let type, let range):
             .convolution(window, groups: groups, .last, inputZeroPoint: zeroPoint, to: type, range)
-        case .averagePool(let window, let countsPadding, .first, let zeroPoint, let factor, let type, let range):
-            .averagePool(
-                window, countsPadding: countsPadding, .last, inputZeroPoint: zeroPoint, factor: factor, to: type, range)
+        case .averagePool(let window, .first, let average, let type, let range):
+            .averagePool(window, .last, average, to: type, range)
         default: nil
         }
     }

@@ -114,14 +114,12 @@ enum IntegerKernels {
         _ node: GraphNode, _ window: SpatialWindow, _ order: ChannelOrder, _ countsPadding: Bool, _ target: Target,
         _ values: QuantizedValues, _ graph: Graph
     ) -> GraphNode? {
-        guard let source = values.dequantized(node.inputs[0], in: graph), window.kernel.reduce(1, *) <= 1 << 22 else {
-            return nil
-        }
-        let factor = source.quantization.scale / target.quantization.scale
-        guard factor.isFinite else { return nil }
+        guard let source = values.dequantized(node.inputs[0], in: graph) else { return nil }
+        let average = ByteAverage(
+            countsPadding: countsPadding, zeroPoint: source.quantization.zeroPoint, scale: source.quantization.scale,
+            resultScale: target.quantization.scale)
         let operation = QuantizedOperation.averagePool(
-            window, countsPadding: countsPadding, order, inputZeroPoint: source.quantization.zeroPoint, factor: factor,
-            to: target.quantization.type, target.range)
+            window, order, average, to: target.quantization.type, target.range)
         return GraphNode(
             operation: .quantized(operation), activation: .none, inputs: [source.value], output: target.output,
             name: target.name)
@@ -186,7 +184,7 @@ struct IntegerFilters {
             let scale = origin.scales[origin.scales.count == 1 ? 0 : filter]
             let factor = input.scale * scale / output.scale
             let real = Double(bias?.floats?[filter] ?? 0) / (Double(input.scale) * Double(scale))
-            guard factor.isFinite, real.magnitude < 1_073_741_824 else { return nil }
+            guard factor.isFinite, real.magnitude < 2_147_483_648 else { return nil }
             let corrected = Int64(real.rounded(.toNearestOrEven)) - Int64(input.zeroPoint) * sums[filter]
             guard corrected.magnitude < 1 << 31 - 1 - UInt64(products) * 255 * 128 else { return nil }
             biases.append(corrected)

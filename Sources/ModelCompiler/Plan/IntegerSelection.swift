@@ -23,11 +23,8 @@ extension KernelSelection {
             }
         case .binary(let arithmetic, _, let range):
             step.operation = .integer(.binary(arithmetic, range))
-        case .averagePool(let spatial, let countsPadding, _, let zeroPoint, let factor, _, let range):
-            let window = try planar(spatial, &step)
-            step.operation = .integer(
-                .averagePool(
-                    window, countsPadding: countsPadding, inputZeroPoint: zeroPoint, factor: factor, range))
+        case .averagePool(let spatial, _, let average, _, let range):
+            step.operation = .integer(.averagePool(try planar(spatial, &step), average, range))
         }
     }
 }
