@@ -102,6 +102,6 @@ def write(case, folder):
     (folder / "model.onnx").write_bytes(case.model.SerializeToString())
     for role, arrays in (("input", case.inputs.values()), ("output", outputs)):
         for index, array in enumerate(arrays):
-            tensor = numpy_helper.from_array(numpy.ascontiguousarray(array))
+            tensor = numpy_helper.from_array(numpy.asarray(array, order="C"))
             (data / f"{role}_{index}.pb").write_bytes(tensor.SerializeToString())
     (folder / "fuzz.json").write_text(json.dumps({"tolerance": tolerance(case, outputs)}) + "\n")

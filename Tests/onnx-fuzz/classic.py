@@ -168,7 +168,8 @@ def ensemble(random):
         "leaf_weights": helper.make_tensor("w", tensor, [len(leaves)], [weight for _, weight in leaves]),
         "nodes_splits": helper.make_tensor("s", tensor, [len(splits)], splits),
         "nodes_modes": helper.make_tensor("m", TensorProto.UINT8, [len(modes)], modes),
-        "aggregate_function": int(random.integers(0, 4)), "post_transform": pick(random, 0, 0, 1, 2)}
+        # ONNX Runtime takes 1 for LOGISTIC and 2 for SOFTMAX; the specification has them the other way round.
+        "aggregate_function": int(random.integers(0, 4)), "post_transform": pick(random, 0, 0, 3)}
     if random.random() < 0.5:
         attributes["nodes_missing_value_tracks_true"] = missing
     if members:
@@ -222,9 +223,9 @@ def classifier(random):
         ensemble.RandomForestClassifier(count, max_depth=depth, random_state=seed),
         ensemble.ExtraTreesClassifier(count, max_depth=depth, random_state=seed),
         ensemble.GradientBoostingClassifier(n_estimators=count, max_depth=min(depth, 4), random_state=seed),
-        linear_model.LogisticRegression(), svm.SVC(kernel=pick(random, "linear", "poly", "rbf", "sigmoid")))
+        linear_model.LogisticRegression(), svm.NuSVC(nu=0.2), svm.SVC(kernel=pick(random, "linear", "poly", "rbf", "sigmoid")))
     zipmap = {"zipmap": random.random() < 0.3}
-    if isinstance(model, svm.SVC):
+    if isinstance(model, (svm.SVC, svm.NuSVC)):
         zipmap = {"zipmap": False}
     return converted(model.fit(rows, target), rows_of(random, rows), options={id(model): zipmap})
 
