@@ -17,6 +17,7 @@ import zlib
 import numpy
 
 import classic
+import elements
 import layers
 import networks
 import quantized
@@ -25,11 +26,13 @@ from cases import reference, write
 FAMILIES = {
     "conv": layers.conv, "conv_transpose": layers.conv_transpose, "pool": layers.pool, "gemm": layers.gemm,
     "fused": layers.fused, "resize": layers.resize, "lstm": layers.lstm, "gru": layers.gru, "rnn": layers.rnn,
+    "pairs": elements.pairs, "functions": elements.functions, "reductions": elements.reductions,
+    "normalisations": elements.normalisations, "movements": elements.movements,
     "qdq_conv": quantized.qdq_conv, "qdq_gemm": quantized.qdq_gemm, "qdq_elementwise": quantized.qdq_elementwise,
     "network": networks.network, "qdq_network": networks.qdq_network, "integer": quantized.integer_products,
     "tree_regressor": classic.raw_regressor, "tree_classifier": classic.raw_classifier,
-    "tree_ensemble": classic.ensemble, "classifier": classic.classifier, "regressor": classic.regressor, "pipeline": classic.pipeline,
-    "lightgbm": classic.lightgbm, "feature": classic.feature,
+    "tree_ensemble": classic.ensemble, "classifier": classic.classifier, "regressor": classic.regressor,
+    "pipeline": classic.pipeline, "lightgbm": classic.lightgbm, "feature": classic.feature,
 }
 # Drawings of one case before its family is taken to be broken.
 ATTEMPTS = 50
@@ -98,7 +101,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["write", "judge"])
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--cases", type=int, default=230)
+    parser.add_argument("--cases", type=int, default=280)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", choices=["", *FAMILIES])
     parser.add_argument("--keep", type=pathlib.Path)
