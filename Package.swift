@@ -68,7 +68,7 @@ var targets: [Target] = [
     .target(
         name: "EdgeRuntime", dependencies: ["ModelImage", "OperatorInterface", "TensorOperators"] + kernelModules,
         swiftSettings: strict),
-    .systemLibrary(name: "CMartletEdge"),
+    .target(name: "CMartletEdge", publicHeadersPath: "."),
     .target(name: "MartletEdgeC", dependencies: ["CMartletEdge", "EdgeRuntime", "ModelImage"], swiftSettings: strict),
     // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.
     .target(name: "Sketches", swiftSettings: strict, linkerSettings: [.linkedLibrary("m")]),

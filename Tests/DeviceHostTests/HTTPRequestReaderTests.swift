@@ -75,7 +75,7 @@ struct HTTPRequestReaderTests {
             ("GET / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413),
             ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
-            ("POST / HTTP/1.1\r\nContent-Encoding: gzip\r\n\r\n", 501), ("GET / HTTP/1.1\r\na: \0\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nContent-Encoding: gzip\r\n\r\n", 415), ("GET / HTTP/1.1\r\na: \0\r\n\r\n", 400),
         ])
     func refused(text: String, status: Int) {
         #expect(Self.status(text) == status)

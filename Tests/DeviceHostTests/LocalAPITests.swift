@@ -169,6 +169,33 @@ struct LocalAPITests {
         served.stop()
     }
 
+    @Test("NVIDIA's client of the protocol reads, infers in both forms and understands refusals")
+    func tritonClient() throws {
+        let served = try Served()
+        guard case .loopback(let port) = served.servers[0].address else { throw POSIXError(.EADDRNOTAVAIL) }
+        let peers = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../peers").standardized
+        let python = try output(of: "/bin/bash", [peers.appending(path: "setup.sh").path]).text
+        let client = try output(
+            of: python.trimmingCharacters(in: .newlines),
+            [peers.appending(path: "triton_client.py").path, "\(port)", "sign", "3"])
+        #expect(client.status == 0)
+        #expect(client.text == "the client agrees\n")
+        served.stop()
+    }
+
+    /// What a program prints, and its exit status.
+    private func output(of program: String, _ arguments: [String]) throws -> (status: Int32, text: String) {
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
     @Test("mistakes are answered with a status and an error text, and the connection goes on")
     func mistakes() throws {
         let served = try Served()

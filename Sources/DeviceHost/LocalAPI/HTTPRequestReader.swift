@@ -108,7 +108,7 @@ struct HTTPRequestReader {
             throw HTTPError(status: 411, text: "send a Content-Length, not a transfer coding")
         }
         guard request.header("content-encoding") ?? "identity" == "identity" else {
-            throw HTTPError(status: 501, text: "compressed requests are not read")
+            throw HTTPError(status: 415, text: "compressed bodies are not read: send it without Content-Encoding")
         }
         let lengths = request.headers.filter { $0.name == "content-length" }
         guard let text = lengths.first?.value else { return 0 }
