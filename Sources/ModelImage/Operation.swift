@@ -123,6 +123,10 @@ public enum Opcode: UInt16, Sendable, CaseIterable {
     case reduceElements = 261
     case argReduce = 262
 
+    // Sums of products of bytes
+    case integerMatMul = 320
+    case integerSums = 321
+
     // Classic machine learning
     case treeEnsemble = 400
     case classifyScores = 401

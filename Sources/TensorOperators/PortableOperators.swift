@@ -3,6 +3,7 @@ public import OperatorInterface
 extension OperatorSet {
     /// Every portable operator. Each file of this module adds a family.
     public static var portable: OperatorSet {
-        OperatorSet(ElementOperators.all + ReductionOperators.all + ClassicOperators.all)
+        OperatorSet(
+            ElementOperators.all + ReductionOperators.all + IntegerProductOperators.all + ClassicOperators.all)
     }
 }

@@ -2,7 +2,7 @@ import TensorKernels
 import Testing
 
 /// A reference that is written as the formula is, in double precision.
-private struct WindowReference {
+struct WindowReference {
     let window: SlidingWindow
 
     /// Calls `body` for each tap inside the input with (tap index, offset of the input pixel).

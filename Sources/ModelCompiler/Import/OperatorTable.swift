@@ -25,10 +25,11 @@ enum OperatorTable {
         "": [
             ActivationOperators.rules, ArithmeticOperators.rules, ConstantOperators.rules, ConvolutionOperators.rules,
             LinearOperators.rules, LogicOperators.rules, NormalizationOperators.rules, PoolingOperators.rules,
-            QuantizationOperators.rules, ReductionOperators.rules, ShapeOperators.rules, SliceOperators.rules,
+            QuantizationOperators.rules, QuantizedFormOperators.rules, ReductionOperators.rules, ShapeOperators.rules,
+            SliceOperators.rules,
         ],
         "ai.onnx.ml": [TreeOperators.rules, LinearModelOperators.rules, FeatureOperators.rules],
-        "com.microsoft": [FusedOperators.rules],
+        "com.microsoft": [FusedOperators.rules, QuantizationOperators.microsoft, QuantizedFormOperators.microsoft],
     ]
 
     private static let rules: [String: [String: OperatorRule]] = families.mapValues { families in
@@ -47,9 +48,6 @@ enum OperatorTable {
             "export the model without control flow, or with constant conditions"
         case ("", "LSTM"), ("", "GRU"), ("", "RNN"):
             "recurrent layers are not supported yet; use one-dimensional convolutions"
-        case ("", "QLinearConv"), ("", "ConvInteger"), ("", "MatMulInteger"), ("", "QLinearMatMul"),
-            ("", "DynamicQuantizeLinear"):
-            "compile the float model"
         case ("", "Resize"), ("", "Upsample"), ("", "ConvTranspose"):
             "use strided convolutions and pooling"
         case ("", _): "replace it by supported operators (docs/operators.md), or remove it from the model"
