@@ -18,6 +18,8 @@ struct PeerCase: Decodable, CustomTestStringConvertible {
     let file: String?
     let inputs: [Tensor]
     let outputs: [Tensor]
+    /// Allowed in float results of quantized models, in 1/10,000 of the largest number.
+    let unit: Double?
 
     var testDescription: String { name }
 

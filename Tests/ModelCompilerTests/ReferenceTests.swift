@@ -198,7 +198,9 @@ struct ReportTests {
             guard cells.count > 2, cells[1].hasPrefix(" `") else { return nil }
             return cells[1].trimmingCharacters(in: CharacterSet(charactersIn: " `"))
         }
-        let known = OperatorTable.families.values.flatMap { $0 }.flatMap(\.keys)
+        let known = OperatorTable.families.flatMap { domain, families in
+            families.flatMap(\.keys).map { domain.isEmpty ? $0 : "\(domain).\($0)" }
+        }
         #expect(listed.sorted() == known.sorted())
         #expect(Set(known).count == known.count, "an operator is in two families")
     }

@@ -166,7 +166,7 @@ struct WindowTests {
 
 extension SlidingWindow {
     /// The same input under a 1×1 window.
-    fileprivate var pointwise: SlidingWindow {
+    var pointwise: SlidingWindow {
         var window = SlidingWindow()
         (window.batch, window.channels) = (batch, channels)
         (window.inputHeight, window.inputWidth) = (inputHeight, inputWidth)

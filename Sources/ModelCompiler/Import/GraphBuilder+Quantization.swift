@@ -39,7 +39,9 @@ extension GraphBuilder {
             throw .unsupported("it dequantizes \(type)", help: "use int8 or uint8")
         }
         try check(operands, shape(x))
-        guard let parameters = try parameters(operands, shape(x)) else { return try computed(dequantizing: x, operands) }
+        guard let parameters = try parameters(operands, shape(x)) else {
+            return try computed(dequantizing: x, operands)
+        }
         if let stored = constant(x) {
             let origin = QuantizedConstant(
                 stored: stored, scales: parameters.scales, zeroPoints: parameters.zeroPoints, axis: parameters.axis)
