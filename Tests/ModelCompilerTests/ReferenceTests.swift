@@ -198,8 +198,10 @@ struct ReportTests {
             guard cells.count > 2, cells[1].hasPrefix(" `") else { return nil }
             return cells[1].trimmingCharacters(in: CharacterSet(charactersIn: " `"))
         }
+        // A name that ONNX's own domain has too stands with its domain.
+        let standard = Set(OperatorTable.families["", default: []].flatMap(\.keys))
         let known = OperatorTable.families.flatMap { domain, families in
-            families.flatMap(\.keys).map { domain.isEmpty ? $0 : "\(domain).\($0)" }
+            families.flatMap(\.keys).map { !domain.isEmpty && standard.contains($0) ? "\(domain).\($0)" : $0 }
         }
         #expect(listed.sorted() == known.sorted())
         #expect(Set(known).count == known.count, "an operator is in two families")
