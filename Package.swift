@@ -73,6 +73,8 @@ var targets: [Target] = [
     // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.
     .target(name: "Sketches", swiftSettings: strict, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "FleetModel", swiftSettings: strict),
+    // Every byte of an image passes these loops: a debug build, which tests use, optimises them too.
+    .target(name: "BlobCoding", dependencies: ["CZstd", "ModelImage"], swiftSettings: strict + [.unsafeFlags(["-O"])]),
     .target(name: "FleetCrypto", dependencies: ["COpenSSL", "FleetModel"], swiftSettings: strict),
     .target(name: "FleetWire", dependencies: ["FleetModel", "Sketches"], swiftSettings: strict),
     .target(name: "DeviceCore", dependencies: ["FleetModel", "FleetWire", "Sketches"], swiftSettings: strict),
@@ -80,8 +82,8 @@ var targets: [Target] = [
     .target(
         name: "DeviceHost",
         dependencies: [
-            "DeviceCore", "EdgeRuntime", "FleetCrypto", "FleetModel", "FleetWire", "ModelImage", "MQTTTransport",
-            "Sketches", "CZstd", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            "BlobCoding", "DeviceCore", "EdgeRuntime", "FleetCrypto", "FleetModel", "FleetWire", "ModelImage",
+            "MQTTTransport", "Sketches", .product(name: "GRDBSQLite", package: "GRDB.swift"),
         ],
         swiftSettings: strict),
     .executableTarget(name: "martlet-agent", dependencies: ["DeviceHost"], swiftSettings: strict),
@@ -93,6 +95,7 @@ var targets: [Target] = [
     .testTarget(
         name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage", "TensorKernels", "CAllocationCounter"],
         swiftSettings: strict),
+    .testTarget(name: "BlobCodingTests", dependencies: ["BlobCoding", "ModelImage", "ModelCompiler", "ONNXFormat"], swiftSettings: strict),
     .testTarget(name: "SketchesTests", dependencies: ["Sketches"], swiftSettings: strict),
     .testTarget(name: "FleetModelTests", dependencies: ["FleetModel"], swiftSettings: strict),
     .testTarget(name: "FleetCryptoTests", dependencies: ["FleetCrypto", "FleetModel"], swiftSettings: strict),

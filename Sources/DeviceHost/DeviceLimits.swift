@@ -17,8 +17,10 @@ public struct DeviceLimits: Sendable {
     public var diskReserve = 16 << 20
     /// Pulls begin within this time, spread by a hash of the device's name.
     public var startSpread = Interval.seconds(1)
-    /// Without the manifest, or the blob's map, for this long while connected, an attempt has failed.
+    /// Without the manifest, or an answer to a request for the map, for this long while connected, an attempt has failed.
     public var manifestTimeout = Interval.seconds(20)
+    /// Without the blob's map as a retained message for this long, the controller is asked for it.
+    public var mapTimeout = Interval.seconds(4)
     /// Messages that were chosen to be kept are stored together after this long: one sync for many.
     public var flushDelay = Interval(milliseconds: 50)
 

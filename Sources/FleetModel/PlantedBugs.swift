@@ -20,8 +20,8 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     package static let activateUnproved = Self(rawValue: 1 << 4)
     /// A commit forgets the release before.
     package static let forgetPrevious = Self(rawValue: 1 << 5)
-    /// A bitmap is made durable before the bytes that it speaks of are written.
-    package static let bitBeforeWrite = Self(rawValue: 1 << 6)
+    /// After a start the bits of a pull are believed: nothing that they speak of is hashed.
+    package static let believedBits = Self(rawValue: 1 << 6)
     /// An older desired document replaces a newer one.
     package static let loseGeneration = Self(rawValue: 1 << 7)
     /// The controller acknowledges before it commits.

@@ -17,6 +17,9 @@ package struct Fields<Key: FieldKey> {
 
     // MARK: Any value
 
+    /// Whether the key is there.
+    package func has(_ key: Key) -> Bool { entries.contains { $0.key == .unsigned(key.rawValue) } }
+
     package func optional<Value>(
         _ key: Key, _ read: (CBOR) throws(WireError) -> Value
     ) throws(WireError) -> Value? {

@@ -19,8 +19,8 @@ public enum WireLimits {
     public static let sampleBytes = 128 << 10
     /// A release manifest with its golden vectors, before and after signing.
     public static let manifestBytes = 1 << 20
-    /// A blob map: 40,000 chunks and more.
-    public static let mapBytes = 2 << 20
+    /// A blob map: 32 bytes for each of 32,768 chunks, and the rest.
+    public static let mapBytes = (1 << 20) + (4 << 10)
 
     // MARK: Blobs
 
@@ -34,7 +34,7 @@ public enum WireLimits {
     public static let blobBytes = 2 << 30
     /// The most chunks of a blob: 2 GiB in chunks of the usual size.
     public static let chunks = 32_768
-    /// Ranges of missing chunks in one `need`.
+    /// Ranges of missing chunks in one `need` or `fetch`.
     public static let missingRanges = 256
 
     // MARK: Parts of messages

@@ -28,6 +28,7 @@ enum JSONTwin {
         switch value {
         case let name as any CheckedName: quoted(name.text)
         case let digest as Digest: quoted(digest.hex)
+        case let chunks as ChunkDigests: quoted(Hexadecimal.text(chunks.bytes))
         case let instant as Instant: "\(instant.milliseconds)"
         case let interval as Interval: "\(interval.milliseconds)"
         case let version as VersionID: array([version.model, version.number])

@@ -65,7 +65,7 @@ import Testing
         #expect(throws: WireError.self) { try SampleMessage(decoding: sample.encoded()) }
         var map = WireSamples.map
         map.bytes = WireLimits.blobBytes
-        map.chunks = [Digest](repeating: WireSamples.image, count: WireLimits.chunks)
+        map.chunks = ChunkDigests(repeatElement(WireSamples.image, count: WireLimits.chunks))
         #expect(try BlobMap(decoding: map.encoded()) == map)
     }
 
@@ -108,7 +108,7 @@ import Testing
     @Test("a blob map whose chunks do not fit its size, or a delta without a base, is refused")
     func maps() {
         var map = WireSamples.map
-        map.chunks.append(WireSamples.image)
+        map.chunks = ChunkDigests(map.chunks + [WireSamples.image])
         expectRefused(map)
         map = WireSamples.map
         map.base = WireSamples.image
@@ -118,7 +118,7 @@ import Testing
         expectRefused(map)
         map = WireSamples.map
         map.chunkBytes = WireLimits.chunkBytes * 2
-        map.chunks.removeLast()
+        map.chunks = ChunkDigests(map.chunks.dropLast())
         expectRefused(map)
     }
 

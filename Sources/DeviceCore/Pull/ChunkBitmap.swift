@@ -41,6 +41,16 @@ public struct ChunkBitmap: Hashable, Sendable {
         held += 1
     }
 
+    /// Marks a chunk as not held: its bytes turned out not to be there.
+    public mutating func remove(_ index: Int) {
+        guard self[index] else { return }
+        words[index / 64] &= ~(1 << UInt64(index % 64))
+        held -= 1
+    }
+
+    /// Whether every chunk of `range` within the blob is held.
+    public func holdsAll(of range: Range<Int>) -> Bool { range.clamped(to: 0..<count).allSatisfy { self[$0] } }
+
     /// Half-open ranges of the chunks of `range` that are not held.
     public func missing(in range: Range<Int>) -> [Range<Int>] {
         var ranges: [Range<Int>] = []

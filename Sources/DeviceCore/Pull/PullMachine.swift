@@ -12,6 +12,10 @@ public struct PullLimits: Hashable, Sendable {
     public var timeoutsUntilNeed = 3
     /// Times that the controller is asked before the pull gives up.
     public var needs = 5
+    /// What is on disk survives a power cut after this long at the latest; until then a cut may cost it.
+    public var syncEvery = Interval.seconds(10)
+    /// Bytes a second that pages are opened for, so that a thin link has room for telemetry; 0: as fast as they come.
+    public var bytesPerSecond = 0
 
     public init() {}
 }
@@ -30,7 +34,9 @@ public enum PullEvent: Hashable, Sendable {
 public enum PullAction: Hashable, Sendable {
     case subscribe(page: Int)
     case unsubscribe(page: Int)
-    /// Sync the file and then make the bitmap durable.
+    /// A page is whole: write its bits down.
+    case save
+    /// Sync the file, then write the bitmap and sync it.
     case sync
     /// Ask the controller to seed these chunks again.
     case need([Range<Int>])
@@ -59,22 +65,30 @@ public struct PullMachine: Sendable {
     private var isConnected = false
     private var isOver = false
     private var needsSent = 0
-    private let startAt: Instant
+    private let pageBytes: Int
+    /// Pages below are whole.
+    private var firstOpenPage = 0
+    /// No page is opened before: the start's spread, then the rate.
+    private var nextPageAt: Instant
+    private var lastSync: Instant
     /// Smoothed time that a page takes, in milliseconds.
     private var pageTime: Int64 = 0
 
     /// - Parameters:
+    ///   - chunkBytes: size of a chunk, for the rate.
     ///   - bitmap: chunks that an earlier pull left on disk.
     ///   - delay: waited before the first subscription, so that a fleet does not begin at once.
     public init(
-        chunkCount: Int, pageChunks: Int, bitmap: ChunkBitmap, delay: Interval, limits: PullLimits = PullLimits(),
-        at now: Instant
+        chunkCount: Int, pageChunks: Int, chunkBytes: Int, bitmap: ChunkBitmap, delay: Interval,
+        limits: PullLimits = PullLimits(), at now: Instant
     ) {
         self.chunkCount = chunkCount
         self.pageChunks = max(1, pageChunks)
         self.bitmap = bitmap.count == chunkCount ? bitmap : ChunkBitmap(count: chunkCount)
         self.limits = limits
-        startAt = now.advanced(by: delay)
+        pageBytes = self.pageChunks * chunkBytes
+        nextPageAt = now.advanced(by: delay)
+        lastSync = now
     }
 
     /// Share of the chunks that are held, 0...1.
@@ -104,8 +118,8 @@ public struct PullMachine: Sendable {
     /// When `tick` is due; nil while there is no connection.
     public var wakeAt: Instant? {
         guard isConnected, !isOver else { return nil }
-        guard !open.isEmpty else { return startAt }
-        return open.values.map { $0.lastProgress.advanced(by: timeout(of: $0)) }.min()
+        let timeouts = open.values.map { $0.lastProgress.advanced(by: timeout(of: $0)) }
+        return (open.count < limits.openPages && opensMore ? timeouts + [nextPageAt] : timeouts).min()
     }
 
     // MARK: Chunks
@@ -121,7 +135,7 @@ public struct PullMachine: Sendable {
         bitmap.insert(index)
         open[page]?.lastProgress = now
         open[page]?.timeouts = 0
-        guard bitmap.missing(in: chunks(of: page)).isEmpty else { return [] }
+        guard bitmap.holdsAll(of: chunks(of: page)) else { return [] }
         return close(page, at: now) + openPages(at: now)
     }
 
@@ -130,6 +144,8 @@ public struct PullMachine: Sendable {
             let took = now.since(closed.openedAt).milliseconds
             pageTime = pageTime == 0 ? took : (3 * pageTime + took) / 4
         }
+        guard now.since(lastSync) >= limits.syncEvery else { return [.unsubscribe(page: page), .save] }
+        lastSync = now
         return [.unsubscribe(page: page), .sync]
     }
 
@@ -138,15 +154,25 @@ public struct PullMachine: Sendable {
             isOver = true
             return [.finish]
         }
-        guard isConnected, now >= startAt else { return [] }
+        guard isConnected else { return [] }
+        while firstOpenPage < pageCount, bitmap.holdsAll(of: chunks(of: firstOpenPage)) { firstOpenPage += 1 }
         var actions: [PullAction] = []
-        for page in 0..<(chunkCount + pageChunks - 1) / pageChunks where open[page] == nil {
-            guard open.count < limits.openPages else { break }
-            guard !bitmap.missing(in: chunks(of: page)).isEmpty else { continue }
+        for page in firstOpenPage..<pageCount where open[page] == nil {
+            guard open.count < limits.openPages, now >= nextPageAt else { break }
+            guard !bitmap.holdsAll(of: chunks(of: page)) else { continue }
             open[page] = OpenPage(openedAt: now, lastProgress: now)
             actions.append(.subscribe(page: page))
+            guard limits.bytesPerSecond > 0 else { continue }
+            nextPageAt = now.advanced(by: Interval(milliseconds: Int64(1000 * pageBytes / limits.bytesPerSecond)))
         }
         return actions
+    }
+
+    private var pageCount: Int { (chunkCount + pageChunks - 1) / pageChunks }
+
+    /// Whether a page is left that could be opened.
+    private var opensMore: Bool {
+        (firstOpenPage..<pageCount).contains { open[$0] == nil && !bitmap.holdsAll(of: chunks(of: $0)) }
     }
 
     private func chunks(of page: Int) -> Range<Int> {

@@ -9,7 +9,7 @@ extension SlotState: WireMessage {
     private enum Key: UInt64, FieldKey {
         case phase = 1
         case target, candidate, champion, previous, pending, failure, detail, attempts, retryAt, proof, starts, stores
-        case accepted, committed, strikes
+        case accepted, committed, strikes, spent
         static let message: StaticString = "slot state"
     }
 
@@ -26,6 +26,7 @@ extension SlotState: WireMessage {
                 }),
             .committed: .array(committed.map(CBOR.digest)),
             .strikes: .array(strikes.map { .array([.digest($0.release), .integer($0.count)]) }),
+            .spent: spent.isEmpty ? nil : .array(spent.map(CBOR.digest)),
         ])
     }
 
@@ -53,6 +54,7 @@ extension SlotState: WireMessage {
             let parts = try item.asTuple(2)
             return Strike(release: try parts[0].asDigest(), count: try parts[1].asInteger(in: 0...Int(Int32.max)))
         }
+        if fields.has(.spent) { spent = try fields.digests(.spent, limit: UpdateLimits.spentKept) }
     }
 
     private static func accepted(_ item: CBOR) throws(WireError) -> (ModelName, AcceptedCounter) {

@@ -31,11 +31,20 @@ public struct SlotState: Hashable, Sendable {
     public var committed: [Digest] = []
     /// Releases that failed here, oldest first, at most `UpdateLimits.strikesKept`.
     public var strikes: [Strike] = []
+    /// Blobs other than the image's own that did not yield the target's image here, at most `UpdateLimits.spentKept`.
+    public var spent: [Digest] = []
 
     public init() {}
 
     /// What the slot serves: the candidate on probation, else the champion.
     public var serving: HeldRelease? { phase == .probation ? candidate : champion }
+
+    /// The blob that the target's image is pulled from: the one that the controller names unless it failed here, else
+    /// the image's own.
+    public func blob(for image: Digest) -> Digest {
+        guard let named = target?.sources[image], !spent.contains(named) else { return image }
+        return named
+    }
 
     /// Digests of the images that must stay on disk.
     public var neededImages: Set<Digest> {

@@ -27,6 +27,9 @@ public struct UpdateLimits: Hashable, Sendable {
     /// Characters of a detail, as in `ReportedSlot`.
     public static let detailLength = 200
 
+    /// Blobs that are remembered for not having yielded their image.
+    public static let spentKept = 8
+
     /// The pause after failed attempt number `attempt`, counted from 1.
     public func pause(afterAttempt attempt: Int) -> Interval {
         let doublings = min(max(attempt - 1, 0), 30)

@@ -118,6 +118,7 @@ extension UpdateMachine {
         _ release: Digest, _ failure: InstallFailure, detail: String, at now: Instant
     ) -> [UpdateAction] {
         guard state.phase == .fetching, release == state.target?.release else { return [] }
+        if let full = fallBackToFull(detail, at: now) { return [.stopFetching] + full }
         return [.stopFetching] + retryLater(failure, detail: detail, at: now)
     }
 
@@ -137,6 +138,20 @@ extension UpdateMachine {
         return [.store, .report]
     }
 
+    /// A blob that the controller named did not yield the image: at once, and without a failed attempt, the image's own
+    /// blob is fetched. nil if that is what failed.
+    private mutating func fallBackToFull(_ detail: String, at now: Instant) -> [UpdateAction]? {
+        guard let image = state.candidate?.image.digest else { return nil }
+        let blob = state.blob(for: image)
+        guard blob != image else { return nil }
+        state.spent = state.spent.suffix(UpdateLimits.spentKept - 1) + [blob]
+        let attempts = state.attempts
+        enter(.fetching)
+        state.attempts = attempts
+        state.detail = clipped("the full image instead of blob \(blob.short): \(detail)")
+        return [.store] + resume(at: now) + [.report]
+    }
+
     // MARK: Verifying and proving
 
     mutating func finishVerifying(_ image: Digest) -> [UpdateAction] {
@@ -153,6 +168,7 @@ extension UpdateMachine {
         guard state.phase == .verifying, image == state.candidate?.image.digest else { return [] }
         // The bytes are the right ones and still no image: fetching would bring the same.
         if failure == .malformedImage { return fail(failure, detail: detail, at: now) }
+        if let full = fallBackToFull(detail, at: now) { return full }
         return retryLater(failure, detail: detail, at: now)
     }
 

@@ -75,7 +75,7 @@ extension UpdateMachine {
         }
         guard let candidate = state.candidate else { return [.fetchManifest(target.release)] }
         if state.phase == .verifying { return [.verifyImage(candidate.image)] }
-        return [.fetchImage(candidate.image, blob: target.sources[candidate.image.digest] ?? candidate.image.digest)]
+        return [.fetchImage(candidate.image, blob: state.blob(for: candidate.image.digest))]
     }
 
     // MARK: Time

@@ -1,7 +1,7 @@
 import DeviceCore
 import EdgeRuntime
-import FleetModel
-import FleetWire
+package import FleetModel
+package import FleetWire
 import MQTTTransport
 import Sketches
 
@@ -119,8 +119,9 @@ extension DeviceHost {
         case .roles: adoptRoles(message.bytes)
         case .time: adoptTime(message.bytes)
         case .release(let digest): for slot in orderedSlots { slot.manifestArrived(digest, message.bytes) }
-        case .blobMap(let blob): for slot in orderedSlots { slot.pull?.mapArrived(blob, message.payload) }
-        case .chunk(let blob, let page, let index):
+        case .blobMap(let blob), .ownBlobMap(configuration.device, let blob):
+            for slot in orderedSlots { slot.pull?.mapArrived(blob, message.payload) }
+        case .chunk(let blob, let page, let index), .ownChunk(configuration.device, let blob, let page, let index):
             for slot in orderedSlots { slot.pull?.chunkArrived(blob, page: page, index: index, message.payload) }
         default: break
         }
@@ -194,6 +195,14 @@ extension DeviceHost {
                 priority: .telemetry)
         }
     }
+}
+
+extension DeviceHost: PullEnvironment {
+    package var device: DeviceID { configuration.device }
+    package var topics: Topics { configuration.topics }
+    package var limits: DeviceLimits { configuration.limits }
+    package func soon(_ work: @escaping @Sendable () -> Void) { loop.perform(work) }
+    package func tell(_ problem: String) { observer(.problem(problem)) }
 }
 
 extension InstallTarget {

@@ -21,7 +21,7 @@ public final class DeviceHost: @unchecked Sendable {
     // MARK: Confined to the loop's thread
 
     let store: DeviceStore
-    let images: ImageFolder
+    package let images: ImageFolder
     var clock: HostClock
     var random: SeededGenerator
     var spooler: Spooler
@@ -30,9 +30,9 @@ public final class DeviceHost: @unchecked Sendable {
     /// The pinned root key: the one that the device was given, or that signed rotations have led to since.
     var root: TrustedKey
     var desired: Desired?
-    var client: (any DeviceLink)?
+    package var client: (any DeviceLink)?
     var session: UInt64 = 0
-    var isConnected = false
+    package var isConnected = false
     var lastFailedAttempt: String?
     private var isRunning = false
     private var isReportDue = false
@@ -146,7 +146,7 @@ public final class DeviceHost: @unchecked Sendable {
     // MARK: Time
 
     /// The device's time.
-    func now() -> Instant { clock.now() }
+    package func now() -> Instant { clock.now() }
 
     /// Sees to it that `wake` is called when the next thing is due.
     func rearm() {

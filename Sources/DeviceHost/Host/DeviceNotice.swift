@@ -12,6 +12,8 @@ public enum DeviceNotice: Sendable {
     case serving(SlotName, VersionID?, release: Digest?)
     /// The controller's transaction holds these; the device has forgotten them.
     case acknowledged(Ack)
+    /// Every chunk of a blob is on disk.
+    case gathered(blob: Digest)
     /// Something was refused or failed; work goes on.
     case problem(String)
 }
@@ -28,6 +30,7 @@ extension DeviceNotice: CustomStringConvertible {
         case .serving(let slot, let version, let release):
             return "slot \(slot): serving \(version?.description ?? "nothing") \(release?.short ?? "")"
         case .acknowledged(let ack): return ack.streams.map { Self.line($0, boot: ack.boot) }.joined(separator: "; ")
+        case .gathered(let blob): return "blob \(blob.short): every chunk is here"
         case .problem(let text): return text
         }
     }

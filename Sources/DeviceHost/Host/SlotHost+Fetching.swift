@@ -93,7 +93,15 @@ extension SlotHost {
     func fetchImage(_ image: ImageReference, blob: Digest) {
         if host.images.holds(image.digest) { return feed(.fetchFinished(image: image.digest)) }
         pull?.stop()
-        pull = BlobPull(blob: blob, image: image, slot: self)
+        pull = BlobPull(blob: blob, image: image, environment: host) { [weak self] outcome in
+            switch outcome {
+            case .progress(let share): self?.feed(.fetched(image: image.digest, share: share))
+            case .finished:
+                self?.host.observer(.gathered(blob: blob))
+                self?.pullFinished(image.digest)
+            case .failed(let failure, let detail): self?.pullFailed(failure, detail: detail)
+            }
+        }
         pull?.start()
     }
 
@@ -119,11 +127,10 @@ extension SlotHost {
 
     /// Decodes what was pulled, hashes it whole, gives it its name, and reads it as an image.
     func verify(_ image: ImageReference) {
-        let blob = machine.state.target?.sources[image.digest] ?? image.digest
+        let blob = machine.state.blob(for: image.digest)
         do throws(DeviceError) {
             if !host.images.isIntact(image.digest) { try decode(blob, to: image) }
-            try? host.store.delete(pull: blob)
-            host.files.remove(host.images.partialPath(of: blob))
+            host.images.transfer(of: blob).remove()
             guard let candidate = machine.state.candidate else { return }
             do throws(DeviceError) {
                 _ = try load(candidate)
@@ -132,8 +139,7 @@ extension SlotHost {
                 feed(.verifyFailed(image: image.digest, .malformedImage, detail: error.context))
             }
         } catch {
-            try? host.store.delete(pull: blob)
-            host.files.remove(host.images.partialPath(of: blob))
+            host.images.transfer(of: blob).remove()
             feed(
                 .verifyFailed(
                     image: image.digest, error.code == .noSpace ? .noSpace : .wrongDigest, detail: error.context))
@@ -141,12 +147,14 @@ extension SlotHost {
     }
 
     private func decode(_ blob: Digest, to image: ImageReference) throws(DeviceError) {
-        guard let stored = try host.store.pull(blob), let map = try? BlobMap(decoding: stored.map) else {
+        let files = host.images.transfer(of: blob)
+        guard let map = files.stored()?.map else {
             throw DeviceError(.wrongContent, "nothing is known of blob \(blob.short)")
         }
         let temporary = host.images.temporaryPath(of: image.digest)
         let digest = try BlobDecoder.decode(
-            map.codec, from: host.images.partialPath(of: blob), to: temporary, limit: image.bytes, in: host.files)
+            map.codec, from: files.blob, base: map.base.map(host.images.path(of:)), to: temporary, limit: image.bytes,
+            in: host.files)
         guard digest == image.digest || host.platform.bugs.contains(.unverifiedImage) else {
             host.files.remove(temporary)
             throw DeviceError(.wrongContent, "blob \(blob.short) decodes to \(digest.short), not \(image.digest.short)")
@@ -160,12 +168,11 @@ extension DeviceHost {
     func discardUnneeded() {
         let states = slots.values.map(\.machine.state)
         let blobs = states.compactMap { state in
-            state.candidate.map { state.target?.sources[$0.image.digest] ?? $0.image.digest }
+            state.candidate.map { state.blob(for: $0.image.digest) }
         }
         images.keep(images: states.reduce(into: []) { $0.formUnion($1.neededImages) }, partial: Set(blobs))
         do throws(DeviceError) {
             try store.keepManifests(states.reduce(into: []) { $0.formUnion($1.neededReleases) })
-            for blob in try store.pulls() where !blobs.contains(blob) { try store.delete(pull: blob) }
             spooler.flushSoon(at: now(), after: configuration.limits.flushDelay)
         } catch {
             observer(.problem("\(error)"))

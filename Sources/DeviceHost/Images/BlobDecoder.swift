@@ -1,85 +1,77 @@
-import CZstd
+import BlobCoding
 import FleetCrypto
 import FleetModel
 import FleetWire
 
-/// Turns a pulled blob into the image it stands for, piece by piece: memory does not grow with the image.
+/// Turns a pulled blob into the image it stands for: from file to file, hashed on the way, in memory that does not grow
+/// with the image.
 enum BlobDecoder {
     /// Codecs that this device reads; it says so in its presence.
-    static let codecs: [BlobCodec] = [.raw, .zstd]
+    static let codecs = BlobCodec.allCases
 
-    /// Decodes `blob` into `target` and gives the digest of what was written.
+    /// Decodes `blob` into `target`, syncs it, and gives the digest of what was written.
     ///
-    /// - Parameter limit: bytes after which the output is refused: a small blob may claim to be an endless image.
+    /// - Parameters:
+    ///   - base: the image that a delta starts from.
+    ///   - limit: bytes of the image; a blob that yields more is refused.
     static func decode(
-        _ codec: BlobCodec, from blob: String, to target: String, limit: Int, in files: any DeviceFiles
+        _ codec: BlobCodec, from blob: String, base: String?, to target: String, limit: Int, in files: any DeviceFiles
     ) throws(DeviceError) -> Digest {
-        let source = try files.open(blob, .read)
+        let source = BlobFile(file: try files.open(blob, .read))
         let output = try files.open(target, .replace)
         var writer = HashingWriter(limit: limit)
-        switch codec {
-        case .raw: try copy(source, to: output, &writer)
-        case .zstd: try inflate(source, to: output, &writer)
-        case .deltaZstd: throw DeviceError(.wrongContent, "codec delta-zstd is not spoken by this device")
+        // A full disk must keep its name on the way through the codec.
+        var failure: DeviceError?
+        do throws(BlobCodingError) {
+            let sink: CodingSink = { (bytes) throws(BlobCodingError) in
+                do throws(DeviceError) { try writer.write(bytes, to: output) } catch {
+                    failure = error
+                    throw BlobCodingError(.sinkFailed, error.context)
+                }
+            }
+            switch codec {
+            case .raw: try source.copy(to: sink)
+            case .zstd: try BlobDecoding.inflate(source, limit: limit, to: sink)
+            case .deltaZstd:
+                let base = try BlobFile(base: base, in: files)
+                try BlobDecoding.applyDelta(source, to: base, imageBytes: limit, sink: sink)
+            }
+        } catch {
+            throw failure ?? DeviceError(.wrongContent, error.detail)
         }
         try output.sync()
         return writer.finish()
     }
+}
 
-    private static func copy(
-        _ source: any OpenFile, to output: any OpenFile, _ writer: inout HashingWriter
-    ) throws(DeviceError) {
-        var buffer = [UInt8](repeating: 0, count: DeviceLimits.fileBuffer)
+/// A file as codecs read it.
+private struct BlobFile: CodingBytes {
+    let file: any OpenFile
+
+    init(file: any OpenFile) { self.file = file }
+
+    init(base path: String?, in files: any DeviceFiles) throws(BlobCodingError) {
+        guard let path else { throw BlobCodingError(.wrongBase, "the delta's base is not on this device") }
+        do throws(DeviceError) { file = try files.open(path, .read) } catch {
+            throw BlobCodingError(.wrongBase, error.context)
+        }
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(BlobCodingError) -> Int {
+        do throws(DeviceError) { return try file.read(into: buffer, at: offset) } catch {
+            throw BlobCodingError(.sourceFailed, error.context)
+        }
+    }
+
+    func copy(to sink: CodingSink) throws(BlobCodingError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DeviceLimits.fileBuffer, alignment: 64)
+        defer { buffer.deallocate() }
         var offset = 0
         while true {
-            let count = try source.read(into: &buffer, at: offset)
+            let count = try read(into: buffer, at: offset)
             if count == 0 { return }
-            try writer.write(buffer[..<count], to: output)
+            try sink(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
             offset += count
-        }
-    }
-
-    private static func inflate(
-        _ source: any OpenFile, to output: any OpenFile, _ writer: inout HashingWriter
-    ) throws(DeviceError) {
-        guard let stream = ZSTD_createDStream() else { throw DeviceError(.wrongContent, "no memory for zstd") }
-        defer { ZSTD_freeDStream(stream) }
-        // 8 MiB: the window of the levels that the controller uses, and the most that this device spends.
-        _ = ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, 23)
-        var input = [UInt8](repeating: 0, count: DeviceLimits.fileBuffer)
-        var piece = [UInt8](repeating: 0, count: DeviceLimits.fileBuffer)
-        var offset = 0
-        var left = 1
-        while true {
-            let count = try source.read(into: &input, at: offset)
-            if count == 0 { break }
-            offset += count
-            var consumed = 0
-            var produced = 0
-            repeat {
-                left = step(stream, input: input[..<count], &consumed, &piece, &produced)
-                guard ZSTD_isError(left) == 0 else {
-                    throw DeviceError(.wrongContent, "zstd: \(String(cString: ZSTD_getErrorName(left)))")
-                }
-                try writer.write(piece[..<produced], to: output)
-            } while consumed < count || produced == piece.count
-        }
-        guard left == 0 else { throw DeviceError(.wrongContent, "zstd: the blob ends within a frame") }
-    }
-
-    private static func step(
-        _ stream: OpaquePointer, input: ArraySlice<UInt8>, _ consumed: inout Int, _ piece: inout [UInt8],
-        _ produced: inout Int
-    ) -> Int {
-        input.withUnsafeBytes { source in
-            piece.withUnsafeMutableBytes { target in
-                var inBuffer = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: consumed)
-                var outBuffer = ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
-                let left = ZSTD_decompressStream(stream, &outBuffer, &inBuffer)
-                consumed = inBuffer.pos
-                produced = outBuffer.pos
-                return left
-            }
         }
     }
 }
@@ -92,16 +84,12 @@ private struct HashingWriter: ~Copyable {
 
     init(limit: Int) { self.limit = limit }
 
-    mutating func write(_ bytes: ArraySlice<UInt8>, to file: any OpenFile) throws(DeviceError) {
+    mutating func write(_ bytes: UnsafeRawBufferPointer, to file: any OpenFile) throws(DeviceError) {
         guard offset + bytes.count <= limit else {
             throw DeviceError(.wrongContent, "the blob decodes to more than the \(limit) bytes of the image")
         }
         hash.update(bytes)
-        var failure: DeviceError?
-        bytes.withUnsafeBytes { buffer in
-            do throws(DeviceError) { try file.write(buffer, at: offset) } catch { failure = error }
-        }
-        if let failure { throw failure }
+        try file.write(bytes, at: offset)
         offset += bytes.count
     }
 

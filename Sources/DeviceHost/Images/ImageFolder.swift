@@ -2,13 +2,13 @@ import FleetModel
 
 /// Images by digest, and blobs that are being pulled. A file in `images/` is whole: it gets its name only after its
 /// bytes were hashed and synced.
-struct ImageFolder {
+package struct ImageFolder {
     private let images: String
     private let partial: String
-    let path: String
+    package let path: String
     private let files: any DeviceFiles
 
-    init(path: String, files: any DeviceFiles) throws(DeviceError) {
+    package init(path: String, files: any DeviceFiles) throws(DeviceError) {
         self.path = path
         self.files = files
         images = "\(path)/images"
@@ -24,8 +24,8 @@ struct ImageFolder {
     func path(of image: Digest) -> String { "\(images)/\(image.hex)" }
     /// Where an image is decoded to before it gets its name.
     func temporaryPath(of image: Digest) -> String { "\(path(of: image)).new" }
-    /// Where a blob's chunks are gathered.
-    func partialPath(of blob: Digest) -> String { "\(partial)/\(blob.hex)" }
+    /// Where a blob is gathered.
+    func transfer(of blob: Digest) -> TransferFiles { TransferFiles(blob: "\(partial)/\(blob.hex)", files: files) }
 
     func holds(_ image: Digest) -> Bool { files.exists(path(of: image)) }
 
@@ -47,7 +47,8 @@ struct ImageFolder {
     func keep(images needed: Set<Digest>, partial blobs: Set<Digest>) {
         for image in held where !needed.contains(image) { files.remove(path(of: image)) }
         for name in files.names(in: partial) {
-            if let blob = Digest(hex: name), blobs.contains(blob) { continue }
+            let hex = String(name.prefix { $0 != "." })
+            if let blob = Digest(hex: hex), blobs.contains(blob) { continue }
             files.remove("\(partial)/\(name)")
         }
     }

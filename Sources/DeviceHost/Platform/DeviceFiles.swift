@@ -6,6 +6,8 @@ package protocol DeviceFiles: Sendable {
     func makeFolder(_ path: String) throws(DeviceError)
     func exists(_ path: String) -> Bool
     func remove(_ path: String)
+    /// Bytes of a file; nil if there is none.
+    func size(of path: String) -> Int?
     /// Names in a folder, without `.` and `..`; empty if it cannot be read.
     func names(in folder: String) -> [String]
     /// Bytes that this process may still write to the disk that holds `path`.
@@ -36,6 +38,16 @@ package protocol OpenFile: AnyObject {
 }
 
 extension OpenFile {
+    /// Writes all of an array.
+    func write(_ bytes: [UInt8], at offset: Int) throws(DeviceError) {
+        // The error leaves the closure as a value: rethrowing would lose its type.
+        var failure: DeviceError?
+        bytes.withUnsafeBytes { buffer in
+            do throws(DeviceError) { try write(buffer, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     /// Reads into an array, up to its present size.
     func read(into buffer: inout [UInt8], at offset: Int) throws(DeviceError) -> Int {
         // The error leaves the closure as a value: rethrowing would lose its type.

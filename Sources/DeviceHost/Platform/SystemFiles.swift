@@ -10,6 +10,11 @@ struct SystemFiles: DeviceFiles {
 
     func remove(_ path: String) { unlink(path) }
 
+    func size(of path: String) -> Int? {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : nil
+    }
+
     func names(in folder: String) -> [String] {
         guard let directory = opendir(folder) else { return [] }
         defer { closedir(directory) }

@@ -10,7 +10,7 @@ final class DeviceStore {
     let database: Database
 
     /// The schema that this code writes. Migrations only append.
-    static let schemaVersion = 1
+    static let schemaVersion = 2
 
     private static let migrations = [
         """
@@ -24,7 +24,9 @@ final class DeviceStore {
         CREATE TABLE spool (
             id INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, boot TEXT NOT NULL, sequence INTEGER NOT NULL,
             part INTEGER NOT NULL, message BLOB NOT NULL, UNIQUE (stream, boot, sequence, part));
-        """
+        """,
+        // Maps and bitmaps of pulls lie beside their chunks: no transaction for each page.
+        "DROP TABLE pull;",
     ]
 
     init(path: String, syncs: Bool = true) throws(DeviceError) {

@@ -37,17 +37,3 @@ struct EncodedImage: Sendable {
     }
 }
 
-extension BlobMap {
-    /// The bytes of a chunk in the encoded blob.
-    func range(ofChunk index: Int) -> Range<Int> {
-        index * chunkBytes..<min((index + 1) * chunkBytes, bytes)
-    }
-
-    /// Where a chunk is published.
-    func topic(ofChunk index: Int, in blob: Digest) -> Topic {
-        .chunk(blob, page: index / pageChunks, index: index % pageChunks)
-    }
-
-    /// Pages of the blob.
-    var pageCount: Int { (chunks.count + pageChunks - 1) / pageChunks }
-}

@@ -21,11 +21,11 @@ public struct BlobMap: Hashable, Sendable {
     /// The image that a delta starts from.
     public var base: Digest?
     /// SHA-256 of every chunk.
-    public var chunks: [Digest]
+    public var chunks: ChunkDigests
 
     public init(
         bytes: Int, chunkBytes: Int, pageChunks: Int, codec: BlobCodec, image: Digest, imageBytes: Int, base: Digest?,
-        chunks: [Digest]
+        chunks: ChunkDigests
     ) {
         self.bytes = bytes
         self.chunkBytes = chunkBytes
@@ -38,7 +38,37 @@ public struct BlobMap: Hashable, Sendable {
     }
 }
 
-/// `dev/{id}/up/need`: asks for re-seeding.
+/// The digests of a blob's chunks, side by side: 32 bytes each, a megabyte for the largest blob.
+public struct ChunkDigests: RandomAccessCollection, Hashable, Sendable {
+    /// All digests, one after the other.
+    public let bytes: [UInt8]
+
+    /// The given digests, in order.
+    public init(_ digests: some Sequence<Digest>) { bytes = digests.flatMap(\.bytes) }
+
+    /// nil unless there are whole digests.
+    public init?(bytes: [UInt8]) {
+        guard bytes.count % Digest.byteCount == 0 else { return nil }
+        self.bytes = bytes
+    }
+
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { bytes.count / Digest.byteCount }
+
+    public subscript(index: Int) -> Digest {
+        let start = index * Digest.byteCount
+        guard let digest = Digest(bytes[start..<start + Digest.byteCount]) else {
+            preconditionFailure("32 bytes are a digest")
+        }
+        return digest
+    }
+}
+
+extension ChunkDigests: ExpressibleByArrayLiteral {
+    public init(arrayLiteral elements: Digest...) { self.init(elements) }
+}
+
+/// `dev/{id}/up/need`: asks for re-seeding. `dev/{id}/up/fetch`: asks for the chunks themselves, on the device's own topics.
 public struct Need: Hashable, Sendable {
     public var blob: Digest
     /// Half-open ranges of missing chunk indices; empty asks for the map too.
@@ -63,7 +93,7 @@ extension BlobMap: WireMessage {
         .fields([
             Key.bytes: .integer(bytes), .chunkBytes: .integer(chunkBytes), .pageChunks: .integer(pageChunks),
             .codec: .text(codec.rawValue), .image: .digest(image), .imageBytes: .integer(imageBytes),
-            .base: base.map(CBOR.digest), .chunks: .array(chunks.map(CBOR.digest)),
+            .base: base.map(CBOR.digest), .chunks: .bytes(chunks.bytes),
         ])
     }
 
@@ -76,13 +106,41 @@ extension BlobMap: WireMessage {
             pageChunks: try fields.integer(.pageChunks, in: 1...WireLimits.largestPage),
             codec: try fields.choice(.codec), image: try fields.digest(.image),
             imageBytes: try fields.integer(.imageBytes, in: 1...WireLimits.blobBytes),
-            base: try fields.optionalDigest(.base), chunks: try fields.digests(.chunks, limit: WireLimits.chunks))
+            base: try fields.optionalDigest(.base), chunks: try fields.value(.chunks, Self.chunks(_:)))
         guard chunks.count == (bytes - 1) / chunkBytes + 1 else {
             throw WireError(.outOfRange, "map.chunks: \(chunks.count) chunks for \(bytes) bytes")
         }
         guard (codec == .deltaZstd) == (base != nil) else {
             throw WireError(.outOfRange, "map.base: exactly a delta has a base")
         }
+    }
+
+    private static func chunks(_ item: CBOR) throws(WireError) -> ChunkDigests {
+        let bytes = try item.asBytes(limit: WireLimits.chunks * Digest.byteCount)
+        guard let chunks = ChunkDigests(bytes: bytes) else {
+            throw WireError(.outOfRange, "\(bytes.count) bytes are no whole digests")
+        }
+        return chunks
+    }
+}
+
+extension BlobMap {
+    /// Bytes of a chunk: the last may be shorter.
+    public func range(ofChunk index: Int) -> Range<Int> {
+        index * chunkBytes..<min((index + 1) * chunkBytes, bytes)
+    }
+
+    /// Chunks of a page.
+    public func chunks(ofPage page: Int) -> Range<Int> {
+        page * pageChunks..<min((page + 1) * pageChunks, chunks.count)
+    }
+
+    /// Pages of the blob.
+    public var pageCount: Int { (chunks.count + pageChunks - 1) / pageChunks }
+
+    /// Where a chunk is published.
+    public func topic(ofChunk index: Int, in blob: Digest) -> Topic {
+        .chunk(blob, page: index / pageChunks, index: index % pageChunks)
     }
 }
 

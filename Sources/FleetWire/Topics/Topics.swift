@@ -35,6 +35,9 @@ public struct Topics: Hashable, Sendable {
     /// The chunks of one page.
     public func page(_ blob: Digest, _ page: Int) -> String { prefix + "blob/\(blob)/c/\(page)/+" }
 
+    /// Everything of one blob that is sent to one device alone.
+    public func ownBlob(_ device: DeviceID, _ blob: Digest) -> String { prefix + "dev/\(device)/dn/blob/\(blob)/#" }
+
     // MARK: Filters of the controller
 
     /// Everything that devices say.
@@ -58,7 +61,8 @@ extension Topic {
     public var device: DeviceID? {
         switch self {
         case .presence(let device), .reported(let device), .need(let device), .report(let device), .sample(let device),
-            .response(let device), .desired(let device), .ack(let device), .command(let device):
+            .response(let device), .fetch(let device), .desired(let device), .ack(let device), .command(let device),
+            .ownBlobMap(let device, _), .ownChunk(let device, _, _, _):
             device
         case .roles, .time, .release, .blobMap, .chunk: nil
         }
@@ -68,7 +72,7 @@ extension Topic {
     public var isRetained: Bool {
         switch self {
         case .presence, .reported, .desired, .roles, .time, .release, .blobMap, .chunk: true
-        case .need, .report, .sample, .response, .ack, .command: false
+        case .need, .report, .sample, .response, .fetch, .ack, .command, .ownBlobMap, .ownChunk: false
         }
     }
 }

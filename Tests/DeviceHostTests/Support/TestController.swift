@@ -100,7 +100,7 @@ final class TestController: Sendable {
         }
         let map = BlobMap(
             bytes: blob.count, chunkBytes: chunkBytes, pageChunks: 2, codec: codec, image: image,
-            imageBytes: release.image.count, base: nil, chunks: chunks.map { SHA256.hash($0) })
+            imageBytes: release.image.count, base: nil, chunks: ChunkDigests(chunks.map { SHA256.hash($0) }))
         publish(.blobMap(image), map.encoded())
         for (index, chunk) in chunks.enumerated() where !skipped.contains(index) {
             let bytes = damaging == index ? chunk.map { $0 ^ 1 } : chunk

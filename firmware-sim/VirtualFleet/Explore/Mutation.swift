@@ -7,7 +7,7 @@ public enum Mutation: String, CaseIterable, Sendable {
     case oneSignature = "one-signature"
     case unverifiedChunk = "unverified-chunk"
     case unverifiedImage = "unverified-image"
-    case bitBeforeWrite = "bit-before-write"
+    case believedBits = "believed-bits"
     case deleteBeforeAck = "delete-before-ack"
     case ackBeforeCommit = "ack-before-commit"
     case countTwice = "count-twice"
@@ -23,7 +23,7 @@ public enum Mutation: String, CaseIterable, Sendable {
         case .oneSignature: "one signature is enough"
         case .unverifiedChunk: "chunks are written whatever their digest is"
         case .unverifiedImage: "an image gets its name without being hashed"
-        case .bitBeforeWrite: "the bitmap is durable before the bytes that it speaks of"
+        case .believedBits: "after a start the chunks that the bitmap speaks of are not hashed"
         case .deleteBeforeAck: "reports and samples are deleted when they are sent"
         case .ackBeforeCommit: "the controller acknowledges before it commits"
         case .countTwice: "a repeated report is stored once more"
@@ -40,7 +40,7 @@ public enum Mutation: String, CaseIterable, Sendable {
         case .oneSignature: .oneSignature
         case .unverifiedChunk: .unverifiedChunk
         case .unverifiedImage: .unverifiedImage
-        case .bitBeforeWrite: .bitBeforeWrite
+        case .believedBits: .believedBits
         case .deleteBeforeAck: .deleteBeforeAck
         case .ackBeforeCommit: .ackBeforeCommit
         case .countTwice: .countTwice

@@ -11,6 +11,7 @@ struct FlashFiles: DeviceFiles {
 
     func exists(_ path: String) -> Bool { flash.file(path) != nil }
     func remove(_ path: String) { flash.remove(path) }
+    func size(of path: String) -> Int? { flash.file(path).flatMap(flash.size) }
     func names(in folder: String) -> [String] { flash.names(in: folder) }
     func freeBytes(at path: String) throws(DeviceError) -> Int { flash.freeBytes }
 

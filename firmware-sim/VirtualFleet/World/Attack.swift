@@ -66,7 +66,7 @@ extension FixtureRelease {
         let chunks = stride(from: 0, to: image.count, by: size).map { Array(image[$0..<min($0 + size, image.count)]) }
         let map = BlobMap(
             bytes: image.count, chunkBytes: size, pageChunks: WireLimits.pageChunks, codec: .raw, image: digest,
-            imageBytes: image.count, base: nil, chunks: chunks.map { SHA256.hash($0) })
+            imageBytes: image.count, base: nil, chunks: ChunkDigests(chunks.map { SHA256.hash($0) }))
         let parts = chunks.enumerated().map { index, chunk in
             (Topic.chunk(digest, page: index / map.pageChunks, index: index % map.pageChunks), chunk)
         }

@@ -66,6 +66,7 @@ final class Checker {
         case .serving(_, _, let release): serving(device, release)
         case .phase(_, .committed, let release, _, _): committed(device, release)
         case .acknowledged(let ack): acknowledged(device, ack)
+        case .gathered(let blob): checkGathered(device, blob)
         case .phase, .connected, .disconnected, .problem: break
         }
     }
@@ -108,7 +109,6 @@ final class Checker {
         records[device.index].observed = 0
         records[device.index].bootFailures = 0
         records[device.index].serving = nil
-        checkBitmaps(device)
     }
 
     /// What was committed serves right after every boot: with a rotten champion the one before.
@@ -126,16 +126,19 @@ final class Checker {
         if device.flash.freeBytes > 1 << 20 { found("cannot start: \(error)", device: device) }
     }
 
-    /// A bit in a stored bitmap speaks of bytes that are there.
-    private func checkBitmaps(_ device: VirtualDevice) {
-        for (blob, map, bitmap) in world.inspector.pulls(of: device) {
-            guard let bytes = device.flash.contents("\(device.folder)/partial/\(blob.hex)") else { continue }
-            for chunk in map.chunks.indices where bitmap[chunk] {
-                let range = chunk * map.chunkBytes..<min((chunk + 1) * map.chunkBytes, map.bytes)
-                if range.upperBound > bytes.count || SHA256.hash(bytes[range]) != map.chunks[chunk] {
-                    return found(
-                        "the bitmap of \(blob.short) holds chunk \(chunk), and the disk does not", device: device)
-                }
+    // MARK: Pulls
+
+    /// A blob that is said to be whole is whole: each of its chunks is on the disk, as its map says.
+    private func checkGathered(_ device: VirtualDevice, _ blob: Digest) {
+        let path = "\(device.folder)/partial/\(blob.hex)"
+        // Before the map itself its file has 32 bytes of a digest and one for the carrier.
+        guard let stored = device.flash.contents(path + ".map"),
+            let map = try? BlobMap(decoding: Array(stored.dropFirst(33))), let bytes = device.flash.contents(path)
+        else { return found("blob \(blob.short) is said to be whole, and is not on the disk", device: device) }
+        for chunk in map.chunks.indices {
+            let range = map.range(ofChunk: chunk)
+            if range.upperBound > bytes.count || SHA256.hash(bytes[range]) != map.chunks[chunk] {
+                return found("blob \(blob.short) is said to be whole, and chunk \(chunk) is not", device: device)
             }
         }
     }

@@ -1,41 +1,11 @@
-import DeviceCore
 import FleetModel
 import FleetStore
 import FleetWire
 import Foundation
 import GRDB
-import GRDBSQLite
 
 /// Reads databases from outside: what a person with a second SQLite shell would see.
 struct Inspector {
-    /// Pulls that a device's database speaks of.
-    func pulls(of device: VirtualDevice) -> [(blob: Digest, map: BlobMap, bitmap: ChunkBitmap)] {
-        guard device.boots > 1 else { return [] }
-        var handle: OpaquePointer?
-        defer { sqlite3_close_v2(handle) }
-        guard sqlite3_open_v2("\(device.folder)/device.db", &handle, SQLITE_OPEN_READWRITE, nil) == SQLITE_OK else {
-            return []
-        }
-        var statement: OpaquePointer?
-        defer { sqlite3_finalize(statement) }
-        guard sqlite3_prepare_v2(handle, "SELECT blob, map, bitmap FROM pull", -1, &statement, nil) == SQLITE_OK else {
-            return []
-        }
-        var pulls: [(blob: Digest, map: BlobMap, bitmap: ChunkBitmap)] = []
-        while sqlite3_step(statement) == SQLITE_ROW {
-            let columns = (0..<3).map { column -> [UInt8] in
-                guard let start = sqlite3_column_blob(statement, Int32(column)) else { return [] }
-                return Array(
-                    UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, Int32(column)))))
-            }
-            guard let blob = Digest(columns[0]), let map = try? BlobMap(decoding: columns[1]),
-                let bitmap = ChunkBitmap(count: map.chunks.count, bytes: columns[2])
-            else { continue }
-            pulls.append((blob, map, bitmap))
-        }
-        return pulls
-    }
-
     /// All reports and samples in the controller's database, by device.
     func messages(_ database: Database) throws -> [String: StoredMessages] {
         var stored: [String: StoredMessages] = [:]

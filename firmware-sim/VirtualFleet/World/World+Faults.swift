@@ -139,7 +139,7 @@ extension World {
         }
         let map = BlobMap(
             bytes: other.image.count, chunkBytes: size, pageChunks: WireLimits.pageChunks, codec: .raw, image: digest,
-            imageBytes: real.image.count, base: nil, chunks: chunks.map { SHA256.hash($0) })
+            imageBytes: real.image.count, base: nil, chunks: ChunkDigests(chunks.map { SHA256.hash($0) }))
         let topics = Topics()
         for (index, chunk) in chunks.enumerated() {
             let topic = Topic.chunk(digest, page: index / map.pageChunks, index: index % map.pageChunks)

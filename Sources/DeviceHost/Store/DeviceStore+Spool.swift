@@ -1,32 +1,8 @@
 import DeviceCore
 import FleetModel
-import FleetWire
 
-/// Pulls that are under way, and messages that wait for the controller's acknowledgement.
+/// Messages that wait for the controller's acknowledgement.
 extension DeviceStore {
-    // MARK: Pulls
-
-    /// The map and the bitmap of a pull; nil if there is none, or none that can be read.
-    func pull(_ blob: Digest) throws(DeviceError) -> (map: [UInt8], bitmap: [UInt8])? {
-        try database.read("SELECT map, bitmap FROM pull WHERE blob = ?", [.blob(blob.bytes)]) {
-            (map: $0.blob(0), bitmap: $0.blob(1))
-        }.first
-    }
-
-    func put(pull blob: Digest, map: [UInt8], bitmap: ChunkBitmap) throws(DeviceError) {
-        try database.write(
-            "INSERT OR REPLACE INTO pull VALUES (?, ?, ?)", [.blob(blob.bytes), .blob(map), .blob(bitmap.bytes)])
-    }
-
-    func delete(pull blob: Digest) throws(DeviceError) {
-        try database.write("DELETE FROM pull WHERE blob = ?", [.blob(blob.bytes)])
-    }
-
-    /// Blobs of which something was pulled.
-    func pulls() throws(DeviceError) -> [Digest] {
-        try database.read("SELECT blob FROM pull") { Digest($0.blob(0)) }.compactMap { $0 }
-    }
-
     // MARK: Spool
 
     /// Adds a message in one or several parts.
