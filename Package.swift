@@ -95,7 +95,9 @@ var targets: [Target] = [
     .testTarget(
         name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage", "TensorKernels", "CAllocationCounter"],
         swiftSettings: strict),
-    .testTarget(name: "BlobCodingTests", dependencies: ["BlobCoding", "ModelImage", "ModelCompiler", "ONNXFormat"], swiftSettings: strict),
+    .testTarget(
+        name: "BlobCodingTests", dependencies: ["BlobCoding", "ModelImage", "ModelCompiler", "ONNXFormat"],
+        swiftSettings: strict),
     .testTarget(name: "SketchesTests", dependencies: ["Sketches"], swiftSettings: strict),
     .testTarget(name: "FleetModelTests", dependencies: ["FleetModel"], swiftSettings: strict),
     .testTarget(name: "FleetCryptoTests", dependencies: ["FleetCrypto", "FleetModel"], swiftSettings: strict),
@@ -217,7 +219,7 @@ if !deviceOnly {
             dependencies: [
                 "FleetStore", "FleetWire", "FleetModel", "FleetCrypto", "RolloutCore", "RetrainCore", "Sketches",
                 "Training", "ModelCompiler", "ModelImage", "EdgeRuntime", "ONNXFormat", "MQTTTransport",
-                "FrameSource", "CZstd", grdb, logging, metrics, lifecycle, httpClient, nioCore, nioHTTP1,
+                "FrameSource", "BlobCoding", grdb, logging, metrics, lifecycle, httpClient, nioCore, nioHTTP1,
             ],
             swiftSettings: strict),
         .target(

@@ -22,9 +22,10 @@ struct DeltaSegment: Hashable, Sendable {
     /// Kind (1 byte), length and base's offset (8 bytes each, little-endian).
     var header: [UInt8] {
         let base = base.map { UInt64($0) } ?? Self.noBase
-        return [kind.code] + [UInt64(length), base].flatMap { number in
-            (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * UInt64($0))) }
-        }
+        return [kind.code]
+            + [UInt64(length), base].flatMap { number in
+                (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * UInt64($0))) }
+            }
     }
 
     /// Reads a header; `left` is how much of the image is still missing.

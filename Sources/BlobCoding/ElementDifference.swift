@@ -92,7 +92,8 @@ enum ElementDifference {
             let difference = value &- before
             let zigzag = (difference << 1) ^ (0 &- (difference >> (Number.bitWidth - 1)))
             for plane in 0..<width {
-                planes[plane * count + index] = UInt8(truncatingIfNeeded: zigzag >> Number(truncatingIfNeeded: 8 * plane))
+                planes[plane * count + index] = UInt8(
+                    truncatingIfNeeded: zigzag >> Number(truncatingIfNeeded: 8 * plane))
             }
         }
     }
@@ -107,7 +108,8 @@ enum ElementDifference {
         for index in 0..<count {
             var zigzag: Number = 0
             for plane in 0..<width {
-                zigzag |= Number(truncatingIfNeeded: planes[plane * count + index]) << Number(truncatingIfNeeded: 8 * plane)
+                zigzag |=
+                    Number(truncatingIfNeeded: planes[plane * count + index]) << Number(truncatingIfNeeded: 8 * plane)
             }
             let difference = (zigzag >> 1) ^ (0 &- (zigzag & 1))
             var before = zero

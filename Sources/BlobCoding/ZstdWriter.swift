@@ -42,7 +42,9 @@ struct ZstdWriter: ~Copyable {
             guard ZSTD_isError(left) == 0 else {
                 throw BlobCodingError(.outOfMemory, "zstd: \(String(cString: ZSTD_getErrorName(left)))")
             }
-            if piece.pos > 0 { try sink(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<piece.pos])) }
+            if piece.pos > 0 {
+                try sink(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<piece.pos]))
+            }
             if input.pos == input.size, left == 0 || directive == .more { return }
         }
     }

@@ -53,6 +53,12 @@ extension FleetController {
                     logger.warning("re-seeding", metadata: ["blob": "\(need.blob.short)", "error": "\(error)"])
                 }
             }, deliver: { [delivering] in delivering.wake() },
+            answer: { [logger = context.logger] device, request in
+                do { try await delivery.answer(request, from: device) } catch {
+                    logger.warning(
+                        "answering \(device)", metadata: ["blob": "\(request.blob.short)", "error": "\(error)"])
+                }
+            },
             resubscribe: { link.subscribe([topics.allUp], qos: .atLeastOnce) })
         connection.attach(ingest: ingest, delivery: delivery)
         link.start()

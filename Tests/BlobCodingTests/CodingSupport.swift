@@ -18,7 +18,8 @@ struct SplitMix: RandomNumberGenerator {
 
     /// A draw from the standard normal distribution (Box and Muller).
     mutating func normal() -> Float {
-        let radius = (-2 * Foundation.log(Double.random(in: Double.leastNonzeroMagnitude..<1, using: &self))).squareRoot()
+        let radius = (-2 * Foundation.log(Double.random(in: Double.leastNonzeroMagnitude..<1, using: &self)))
+            .squareRoot()
         return Float(radius * cos(2 * Double.pi * Double.random(in: 0..<1, using: &self)))
     }
 }

@@ -1,6 +1,7 @@
-@testable import BlobCoding
 import Foundation
 import Testing
+
+@testable import BlobCoding
 
 @Suite("Deltas between images")
 struct DeltaTests {
@@ -145,11 +146,14 @@ struct HostileBlobTests {
         #expect(try applied(blob, to: new, imageBytes: new.count) != new)
     }
 
-    @Test("segments of every malformed kind are refused", arguments: [
-        ([4] + le(8) + le(0), BlobCodingError.Code.malformed), ([16] + le(8) + le(0), .malformed),
-        ([2] + le(7) + le(0), .malformed), ([2] + le(0) + le(0), .malformed), ([0] + le(9) + le(0), .tooLarge),
-        ([0] + le(.max) + le(0), .tooLarge), ([0] + le(8) + le(1 << 41), .wrongBase), ([0] + le(8) + le(4), .wrongBase),
-    ])
+    @Test(
+        "segments of every malformed kind are refused",
+        arguments: [
+            ([4] + le(8) + le(0), BlobCodingError.Code.malformed), ([16] + le(8) + le(0), .malformed),
+            ([2] + le(7) + le(0), .malformed), ([2] + le(0) + le(0), .malformed), ([0] + le(9) + le(0), .tooLarge),
+            ([0] + le(.max) + le(0), .tooLarge), ([0] + le(8) + le(1 << 41), .wrongBase),
+            ([0] + le(8) + le(4), .wrongBase),
+        ])
     func segments(header: [UInt8], expected: BlobCodingError.Code) throws {
         let blob = try deflated(DeltaSegment.magic + header + [UInt8](repeating: 0, count: 16))
         #expect(code { try applied(blob, to: [1, 2, 3, 4, 5, 6, 7, 8], imageBytes: 8) } == expected)

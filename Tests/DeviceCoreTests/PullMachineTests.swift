@@ -6,11 +6,14 @@ import Testing
 struct PullMachineTests {
     private static let start = Instant(milliseconds: 0)
 
-    private static func machine(chunks: Int, held: Set<Int> = [], delay: Int64 = 0) -> PullMachine {
+    private static func machine(chunks: Int, held: Set<Int> = [], delay: Int64 = 0, limits: PullLimits = PullLimits())
+        -> PullMachine
+    {
         var bitmap = ChunkBitmap(count: chunks)
         for index in held { bitmap.insert(index) }
         return PullMachine(
-            chunkCount: chunks, pageChunks: 4, bitmap: bitmap, delay: Interval(milliseconds: delay), at: start)
+            chunkCount: chunks, pageChunks: 4, chunkBytes: 100, bitmap: bitmap, delay: Interval(milliseconds: delay),
+            limits: limits, at: start)
     }
 
     private static func at(_ seconds: Int64) -> Instant { start.advanced(by: .seconds(seconds)) }
@@ -22,10 +25,10 @@ struct PullMachineTests {
         for chunk in 4..<7 { #expect(pull.handle(.chunk(chunk, isGood: true), at: Self.start).isEmpty) }
         #expect(
             pull.handle(.chunk(7, isGood: true), at: Self.start)
-                == [.unsubscribe(page: 1), .sync, .subscribe(page: 2)])
+                == [.unsubscribe(page: 1), .save, .subscribe(page: 2)])
         for chunk in [0, 1, 2, 3, 8, 9, 10, 11] { _ = pull.handle(.chunk(chunk, isGood: true), at: Self.start) }
         #expect(pull.handle(.chunk(12, isGood: true), at: Self.start).isEmpty)
-        #expect(pull.handle(.chunk(13, isGood: true), at: Self.start) == [.unsubscribe(page: 3), .sync, .finish])
+        #expect(pull.handle(.chunk(13, isGood: true), at: Self.start) == [.unsubscribe(page: 3), .save, .finish])
         #expect(pull.share == 1)
         #expect(pull.wakeAt == nil)
     }
@@ -39,6 +42,33 @@ struct PullMachineTests {
         #expect(!pull.wants(0))
         #expect(!pull.wants(12))
         #expect(!pull.wants(-1))
+    }
+
+    @Test("a page that ends long after the last sync is synced, others only written down")
+    func sync() {
+        var pull = Self.machine(chunks: 12)
+        _ = pull.handle(.connected, at: Self.start)
+        for chunk in 0..<3 { _ = pull.handle(.chunk(chunk, isGood: true), at: Self.at(4)) }
+        #expect(pull.handle(.chunk(3, isGood: true), at: Self.at(9)).contains(.save))
+        for chunk in 4..<7 { _ = pull.handle(.chunk(chunk, isGood: true), at: Self.at(9)) }
+        #expect(pull.handle(.chunk(7, isGood: true), at: Self.at(10)).contains(.sync))
+        for chunk in 8..<11 { _ = pull.handle(.chunk(chunk, isGood: true), at: Self.at(11)) }
+        #expect(pull.handle(.chunk(11, isGood: true), at: Self.at(11)).contains(.save))
+    }
+
+    @Test("with a byte rate the next page waits for its turn, and the pull still ends")
+    func rate() {
+        var limits = PullLimits()
+        limits.bytesPerSecond = 100
+        var pull = Self.machine(chunks: 12, limits: limits)
+        #expect(pull.handle(.connected, at: Self.start) == [.subscribe(page: 0)])
+        for chunk in 0..<4 { _ = pull.handle(.chunk(chunk, isGood: true), at: Self.start) }
+        #expect(pull.wakeAt == Self.at(4))
+        #expect(pull.handle(.tick, at: Self.at(3)).isEmpty)
+        #expect(pull.handle(.tick, at: Self.at(4)) == [.subscribe(page: 1)])
+        #expect(pull.handle(.tick, at: Self.at(8)) == [.subscribe(page: 2)])
+        for chunk in 4..<12 { _ = pull.handle(.chunk(chunk, isGood: true), at: Self.at(8)) }
+        #expect(pull.bitmap.isComplete)
     }
 
     @Test("a whole blob is finished at once")
@@ -130,7 +160,7 @@ struct PullMachineTests {
                 case .subscribe(let page): open.insert(page)
                 case .unsubscribe(let page): open.remove(page)
                 case .finish: isFinished = true
-                case .sync, .need, .giveUp: break
+                case .save, .sync, .need, .giveUp: break
                 }
             }
             #expect(open.count <= 2)

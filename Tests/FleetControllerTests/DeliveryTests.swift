@@ -159,11 +159,23 @@ struct DeliveryTests {
         #expect(broker.published.count == 6)
     }
 
-    @Test("a blob past the cap is held back with an alert, and so is its release")
+    @Test("a blob past the cap is not retained; its release is published with an alert, and whoever asks is answered")
     func cap() async throws {
         let (fleet, release) = try await fleet { $0.retainedBytesLimit = 100_000 }
-        try await service(fleet).round()
-        #expect(broker.retained[.release(try #require(release.record.digest))] == nil)
+        let service = service(fleet)
+        try await service.round()
+        #expect(broker.retained[.release(try #require(release.record.digest))] != nil)
+        let image = try #require(release.manifest.parts.first).image.digest
+        #expect(broker.retained[.blobMap(image)] == nil)
+        let device = try DeviceID("d1")
+        try await service.answer(Need(blob: image, missing: []), from: device)
+        try await service.answer(Need(blob: image, missing: [0..<2, 40_000..<50_000]), from: device)
+        let answers = broker.published.map(\.topic).filter { $0.device == device && !$0.isRetained }
+        #expect(
+            Set(answers) == [
+                .ownBlobMap(device, image), .ownChunk(device, image, page: 0, index: 0),
+                .ownChunk(device, image, page: 0, index: 1),
+            ])
         let alert = try await fleet.read { try AlertRecord.fetchOne($0) }
         #expect(alert?.kind == .delivery)
     }

@@ -19,6 +19,6 @@ enum DeliveryLimits {
     static let auditSilence = Duration.milliseconds(500)
     /// An audit's single question waits at most this long.
     static let auditPatience = Duration.seconds(10)
-    /// Level of zstd: a good ratio at a speed that does not hold a rollout up.
-    static let zstdLevel: Int32 = 9
+    /// Chunks sent for one `fetch`: a device has two pages open at most.
+    static let fetchChunks = 2 * WireLimits.pageChunks
 }

@@ -53,9 +53,11 @@ extension DeliveryService {
             )
         }
         var held = retained
+        var byRequest: Set<Digest> = []
         for delivery in waiting {
             guard held + delivery.bytes <= context.configuration.retainedBytesLimit else {
                 try await tellFull(delivery, held: held)
+                byRequest.insert(delivery.image)
                 continue
             }
             let map = try BlobMap(decoding: [UInt8](delivery.map))
@@ -70,18 +72,25 @@ extension DeliveryService {
                     database, fingerprint: Self.fullFingerprint(delivery.blob), at: now, changes: &changes)
             }
         }
+        let overflow = byRequest
+        self.held.withLock { $0.byRequest = overflow }
     }
 
     /// Publishes chunks, at most `chunksInFlight` at a time.
-    func seed(_ delivery: DeliveryRecord, _ map: BlobMap, chunks: [Int]) async throws {
+    ///
+    /// - Parameter device: the one that asked for them; nil gives them to the broker, for all.
+    func seed(_ delivery: DeliveryRecord, _ map: BlobMap, chunks: [Int], to device: DeviceID? = nil) async throws {
         let bytes = try context.blobs.read(delivery.file)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (count, index) in chunks.enumerated() {
                 if count >= DeliveryLimits.chunksInFlight { try await group.next() }
                 let chunk = Array(bytes[map.range(ofChunk: index)])
-                group.addTask {
-                    try await self.deliver(map.topic(ofChunk: index, in: delivery.blob), chunk, priority: .bulk)
-                }
+                let topic =
+                    device.map {
+                        Topic.ownChunk(
+                            $0, delivery.blob, page: index / map.pageChunks, index: index % map.pageChunks)
+                    } ?? map.topic(ofChunk: index, in: delivery.blob)
+                group.addTask { try await self.deliver(topic, chunk, priority: .bulk) }
             }
             try await group.waitForAll()
         }
@@ -96,10 +105,11 @@ extension DeliveryService {
             try AlertBook.open(
                 database,
                 AlertCondition(
-                    fingerprint: Self.fullFingerprint(delivery.blob), kind: .delivery, severity: .critical,
-                    subject: delivery.blob.short, title: "An image does not fit into the broker",
+                    fingerprint: Self.fullFingerprint(delivery.blob), kind: .delivery, severity: .warning,
+                    subject: delivery.blob.short, title: "An image is sent to each device by itself",
                     reason: "\(delivery.bytes) bytes more than the \(held) retained ones pass the limit of \(limit).",
-                    action: "Retire releases that are not needed, or raise the limit on retained bytes."),
+                    action:
+                        "Nothing, if the traffic is affordable. Else retire releases or raise delivery.retained_bytes."),
                 at: now, changes: &changes)
         }
     }
@@ -120,6 +130,22 @@ extension DeliveryService {
         let withMap = reseeds.withLock { $0.allow(.init(blob: need.blob, chunk: nil), at: now) }
         if !allowed.isEmpty { try await seed(delivery, map, chunks: allowed) }
         if withMap { try await deliver(.blobMap(need.blob), [UInt8](delivery.map), priority: .control) }
+    }
+
+    // MARK: Request and response
+
+    /// Sends a device the map or the chunks that it asks for: where the broker does not keep them.
+    func answer(_ request: Need, from device: DeviceID) async throws {
+        guard let delivery = try await context.read({ try DeliveryRecord.fetchOne($0, key: request.blob) }) else {
+            return
+        }
+        guard !request.missing.isEmpty else {
+            return try await deliver(
+                .ownBlobMap(device, request.blob), [UInt8](delivery.map), priority: .control)
+        }
+        let map = try BlobMap(decoding: [UInt8](delivery.map))
+        let asked = request.missing.lazy.flatMap { $0.clamped(to: map.chunks.indices) }
+        try await seed(delivery, map, chunks: Array(asked.prefix(DeliveryLimits.fetchChunks)), to: device)
     }
 
     // MARK: Clearing

@@ -18,6 +18,8 @@ final class DeliveryService: Sendable {
         var isAudited = false
         var roles: Int64?
         var releases: Set<Digest> = []
+        /// Images that do not fit below the cap on retained bytes: devices ask for their chunks.
+        var byRequest: Set<Digest> = []
     }
 
     let context: ControllerContext
@@ -79,14 +81,16 @@ final class DeliveryService: Sendable {
     }
 
     private func publishReleases() async throws {
+        let byRequest = held.withLock { $0.byRequest }
         let records = try await context.read { database in
             try ReleaseRecord.filter(Column("stage") == ReleaseStage.released).fetchAll(database).filter { record in
-                try Int.fetchOne(
+                try Digest.fetchAll(
                     database,
                     sql: """
-                        SELECT count(*) FROM release_part AS part LEFT JOIN delivery ON delivery.image = part.image
+                        SELECT part.image FROM release_part AS part LEFT JOIN delivery ON delivery.image = part.image
                         WHERE part.release = ? AND delivery.publishedAt IS NULL
-                        """, arguments: [record.name]) == 0
+                        """, arguments: [record.name]
+                ).allSatisfy(byRequest.contains)
             }
         }
         for record in records {

@@ -1,4 +1,4 @@
-import CZstd
+import BlobCoding
 import FleetCrypto
 import FleetModel
 import FleetStore
@@ -19,21 +19,17 @@ struct EncodedImage: Sendable {
         map = BlobMap(
             bytes: bytes.count, chunkBytes: chunkBytes, pageChunks: WireLimits.pageChunks, codec: codec,
             image: digest, imageBytes: image.count, base: nil,
-            chunks: stride(from: 0, to: bytes.count, by: chunkBytes).map { start in
-                SHA256.hash(bytes[start..<min(start + chunkBytes, bytes.count)])
-            })
+            chunks: ChunkDigests(
+                stride(from: 0, to: bytes.count, by: chunkBytes).map { start in
+                    SHA256.hash(bytes[start..<min(start + chunkBytes, bytes.count)])
+                }))
     }
 
-    /// One zstd frame (RFC 8878); the image itself if the library fails, which then is no smaller.
+    /// One zstd frame; the image itself if there is no memory for it, which then is no smaller.
     private static func compress(_ image: [UInt8]) -> [UInt8] {
-        let capacity = ZSTD_compressBound(image.count)
-        let packed = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-            let size = image.withUnsafeBytes {
-                ZSTD_compress(buffer.baseAddress, capacity, $0.baseAddress, $0.count, DeliveryLimits.zstdLevel)
-            }
-            count = ZSTD_isError(size) == 0 ? size : 0
-        }
-        return packed.isEmpty ? image : packed
+        var packed: [UInt8] = []
+        packed.reserveCapacity(image.count)
+        do { try image.withUnsafeBytes { try BlobEncoding.deflate($0) { packed += $0 } } } catch { return image }
+        return packed
     }
 }
-

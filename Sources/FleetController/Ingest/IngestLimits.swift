@@ -29,10 +29,12 @@ enum IngestLimits {
         switch topic {
         case .presence: Presence.byteLimit
         case .reported: Reported.byteLimit
-        case .need: Need.byteLimit
+        case .need, .fetch: Need.byteLimit
         case .report: Report.byteLimit
         case .sample: SampleMessage.byteLimit
-        case .response, .desired, .ack, .command, .roles, .time, .release, .blobMap, .chunk: nil
+        case .response, .desired, .ack, .command, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap,
+            .ownChunk:
+            nil
         }
     }
 }

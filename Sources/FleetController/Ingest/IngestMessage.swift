@@ -18,6 +18,7 @@ enum DeviceMessage: Sendable {
     case report(Report, encoded: [UInt8])
     case sample(SampleMessage, encoded: [UInt8])
     case need(Need)
+    case fetch(Need)
 
     /// Reads a message.
     ///
@@ -30,7 +31,8 @@ enum DeviceMessage: Sendable {
         case .report: self = .report(try Report(decoding: message.payload), encoded: message.payload)
         case .sample: self = .sample(try SampleMessage(decoding: message.payload), encoded: message.payload)
         case .need: self = .need(try Need(decoding: message.payload))
-        case .response, .desired, .ack, .command, .roles, .time, .release, .blobMap, .chunk:
+        case .fetch: self = .fetch(try Need(decoding: message.payload))
+        case .response, .desired, .ack, .command, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap, .ownChunk:
             throw WireError(.unknownTopic, "not a topic that devices write")
         }
     }

@@ -17,6 +17,8 @@ final class IngestService: Sendable {
     private let judge: @Sendable (Set<IngestOutcome.Window>) -> Void
     /// Called with what devices miss.
     private let reseed: @Sendable (Need) async -> Void
+    /// Called with what a device asked to be sent.
+    private let answer: @Sendable (DeviceID, Need) async -> Void
     private let deliver: @Sendable () -> Void
     private let send: @Sendable (Topic, [UInt8]) -> Void
     /// Asks the broker for its retained messages again.
@@ -32,6 +34,7 @@ final class IngestService: Sendable {
         context: ControllerContext, send: @escaping @Sendable (Topic, [UInt8]) -> Void,
         judge: @escaping @Sendable (Set<IngestOutcome.Window>) -> Void,
         reseed: @escaping @Sendable (Need) async -> Void, deliver: @escaping @Sendable () -> Void,
+        answer: @escaping @Sendable (DeviceID, Need) async -> Void = { _, _ in },
         resubscribe: @escaping @Sendable () -> Void = {}
     ) {
         self.context = context
@@ -39,6 +42,7 @@ final class IngestService: Sendable {
         self.resubscribe = resubscribe
         self.judge = judge
         self.reseed = reseed
+        self.answer = answer
         self.deliver = deliver
         topics = Topics(prefix: context.configuration.topicPrefix)
     }
@@ -142,6 +146,7 @@ final class IngestService: Sendable {
         if !outcome.windows.isEmpty { judge(outcome.windows) }
         if outcome.mustDeliver { deliver() }
         for need in outcome.needs { await reseed(need) }
+        for (device, request) in outcome.fetches { await answer(device, request) }
         for refusal in outcome.refusals { await tell(refusal) }
     }
 
