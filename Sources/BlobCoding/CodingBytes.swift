@@ -21,7 +21,7 @@ extension CodingBytes where Self: ~Copyable {
 extension UnsafeRawBufferPointer: CodingBytes {
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(BlobCodingError) -> Int {
         guard offset < count else { return 0 }
-        let part = UnsafeRawBufferPointer(rebasing: self[offset..<min(offset + buffer.count, count)])
+        let part = UnsafeRawBufferPointer(rebasing: self[offset..<Swift.min(offset + buffer.count, count)])
         buffer.copyMemory(from: part)
         return part.count
     }
