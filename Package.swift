@@ -33,6 +33,7 @@ var dependencies: [Package.Dependency] = [
 var products: [Product] = [
     .executable(name: "martlet-agent", targets: ["martlet-agent"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
+    .executable(name: "codec-bench", targets: ["codec-bench"]),
     // The runtime for C: libmartletedge.so.
     .library(name: "martletedge", type: .dynamic, targets: ["MartletEdgeC"]),
 ]
@@ -112,7 +113,7 @@ var targets: [Target] = [
         name: "DeviceHostTests",
         dependencies: [
             "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "ModelImage", "MQTTTransport",
-            "Sketches", "CZstd",
+            "Sketches", "BlobCoding",
         ],
         swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
@@ -145,6 +146,9 @@ targets += [
         swiftSettings: strict),
     .executableTarget(
         name: "martlet-bench", dependencies: ["ModelTools"], path: "Benchmarks/martlet-bench", swiftSettings: strict),
+    .executableTarget(
+        name: "codec-bench", dependencies: ["BlobCoding", "ModelCompiler", "ModelImage", "ONNXFormat"],
+        path: "Benchmarks/codec-bench", swiftSettings: strict),
 
     .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"], swiftSettings: strict),
     .testTarget(
@@ -257,6 +261,10 @@ if !deviceOnly {
             dependencies: ["VirtualFleet", "MQTTTransport", "FrameSource", arguments],
             path: "firmware-sim/martlet-fleet", swiftSettings: strict),
         .executableTarget(
+            name: "martlet-pull-reference", dependencies: ["CMosquitto", "COpenSSL"],
+            path: "firmware-sim/martlet-pull-reference",
+            linkerSettings: [.linkedLibrary("mosquitto"), .linkedLibrary("crypto")]),
+        .executableTarget(
             name: "martlet-demo",
             dependencies: [
                 "VirtualFleet", "FrameSource", "FleetClient", "FleetModel", "FleetStore", arguments, httpClient,
@@ -283,7 +291,8 @@ if !deviceOnly {
             name: "FleetControllerTests",
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "Sketches", "RolloutCore",
-                "RetrainCore", "ModelCompiler", "ONNXFormat", "Training", "MQTTTransport", "FrameSource", grdb, logging,
+                "RetrainCore", "ModelCompiler", "ONNXFormat", "Training", "MQTTTransport", "FrameSource", "BlobCoding", "ModelImage", grdb,
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -5,15 +5,15 @@ public struct ElementKind: Hashable, Sendable {
     /// Whether the elements are IEEE 754 numbers: their bits are then first mapped so that order is kept.
     public let isFloat: Bool
 
-    public static let bytes = Self(width: 1, isFloat: false)
+    public static let bytes = Self(proved: 1, isFloat: false)
 
     /// nil for a width that no element has.
     public init?(width: Int, isFloat: Bool) {
         guard [1, 2, 4, 8].contains(width), !isFloat || width > 1 else { return nil }
-        self.init(width: width, isFloat: isFloat)
+        self.init(proved: width, isFloat: isFloat)
     }
 
-    private init(width: Int, isFloat: Bool, _: Void = ()) {
+    private init(proved width: Int, isFloat: Bool) {
         self.width = width
         self.isFloat = isFloat
     }

@@ -36,7 +36,7 @@ extension FleetController {
     public var brokerEndpoint: BrokerEndpoint? { attachment?.endpoint }
 
     /// Works with a broker at this address.
-    func run(endpoint: BrokerEndpoint) async throws {
+    package func run(endpoint: BrokerEndpoint) async throws {
         let topics = Topics(prefix: configuration.topicPrefix)
         let monitor = DriftMonitor(context: context)
         let connection = ControllerConnection()
@@ -45,6 +45,8 @@ extension FleetController {
             onMessage: { topic, payload in connection.receive(topic, payload, topics: topics) },
             onEvent: { [logger = context.logger] event in connection.handle(event, logger: logger) })
         let delivery = DeliveryService(context: context, link: link, wakeup: delivering)
+        let fetches = FetchService(delivery: delivery, logger: context.logger)
+        let deltas = DeltaService(context: context, made: { [delivering] in delivering.wake() })
         let ingest = IngestService(
             context: context, send: { topic, payload in link.send(topic, payload, priority: .control) },
             judge: { monitor.note($0) },
@@ -53,12 +55,7 @@ extension FleetController {
                     logger.warning("re-seeding", metadata: ["blob": "\(need.blob.short)", "error": "\(error)"])
                 }
             }, deliver: { [delivering] in delivering.wake() },
-            answer: { [logger = context.logger] device, request in
-                do { try await delivery.answer(request, from: device) } catch {
-                    logger.warning(
-                        "answering \(device)", metadata: ["blob": "\(request.blob.short)", "error": "\(error)"])
-                }
-            },
+            answer: { fetches.add($1, from: $0) },
             resubscribe: { link.subscribe([topics.allUp], qos: .atLeastOnce) })
         connection.attach(ingest: ingest, delivery: delivery)
         link.start()
@@ -67,6 +64,8 @@ extension FleetController {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await ingest.run() }
                 group.addTask { await delivery.run() }
+                group.addTask { await fetches.run() }
+                group.addTask { await deltas.run() }
                 group.addTask { await monitor.run() }
                 group.addTask { await self.rollouts.run() }
                 group.addTask { await self.webhooks.run() }

@@ -60,7 +60,7 @@ public final class FleetController: Service {
         attachment = link
         self.configuration = configuration
         store = try FleetStore(folder: configuration.dataFolder)
-        blobs = try BlobStore(folder: configuration.blobFolder) { SHA256.hash($0) }
+        blobs = try BlobStore(folder: configuration.blobFolder)
         events = EventHub()
         let context = ControllerContext(
             configuration: configuration, store: store, blobs: blobs, events: events, logger: logger, now: now)

@@ -14,6 +14,8 @@ package final class SteppedController: Sendable {
     private let context: ControllerContext
     private let ingest: IngestService
     private let delivery: DeliveryService
+    private let fetches: FetchService
+    private let deltas: DeltaService
     private let topics: Topics
     private let due: SharedFlag
 
@@ -48,11 +50,13 @@ package final class SteppedController: Sendable {
         let delivery = DeliveryService(context: context, link: link, wakeup: Wakeup(), auditSilence: .zero)
         link.attach(delivery.inbox)
         self.delivery = delivery
+        fetches = FetchService(delivery: delivery, logger: logger)
+        deltas = DeltaService(context: context, made: { due.set() })
         ingest = IngestService(
             context: context, send: { topic, payload in _ = network.publish(topic, payload) }, judge: { _ in },
             reseed: { [logger] need in
                 do { try await delivery.reseed(need) } catch { logger.warning("re-seeding: \(error)") }
-            }, deliver: { due.set() })
+            }, deliver: { due.set() }, answer: { [fetches] in fetches.add($1, from: $0) })
         rollouts = RolloutService(context: context, deliver: { due.set() })
         self.due = due
     }
@@ -69,6 +73,7 @@ package final class SteppedController: Sendable {
     /// Takes what came in, in one transaction, and acknowledges it.
     package func ingestBatch() async {
         await ingest.process(ingest.queue.drain(limit: IngestLimits.batch))
+        await fetches.drain()
     }
 
     /// Messages that wait to be taken.
@@ -78,7 +83,10 @@ package final class SteppedController: Sendable {
     package func takeDeliveryDue() -> Bool { due.take() }
 
     /// One round of delivery: audit after a reconnect, then everything that is missing at the broker.
-    package func deliver() async throws { try await delivery.round() }
+    package func deliver() async throws {
+        await deltas.round()
+        try await delivery.round()
+    }
 
     /// Lets rollouts go on whose time has come.
     package func tick() async throws { try await rollouts.tick() }
@@ -87,17 +95,12 @@ package final class SteppedController: Sendable {
     package static func prepare(
         _ image: Digest, chunks: Int, blobs: BlobStore, store: FleetStore, at now: Instant
     ) async throws {
-        let bytes = try blobs.read(image)
-        let whole = EncodedImage(image: bytes, digest: image)
-        let encoded = EncodedImage(image: bytes, digest: image, chunkBytes: max(1, whole.bytes.count / chunks))
-        let file = try blobs.write(encoded.bytes)
+        let whole = try ImageEncoder(blobs: blobs).full(image)
+        let encoded = try ImageEncoder(blobs: blobs, chunkBytes: max(1, whole.map.bytes / chunks)).full(image)
         try await store.database.write { database in
-            try BlobRecord(digest: file, bytes: encoded.bytes.count, kind: .delivery, createdAt: now)
+            try BlobRecord(digest: encoded.file, bytes: encoded.map.bytes, kind: .delivery, createdAt: now)
                 .insert(database, onConflict: .ignore)
-            try DeliveryRecord(
-                blob: image, image: image, codec: encoded.map.codec.rawValue, file: file,
-                bytes: encoded.bytes.count, map: Data(encoded.map.encoded()), createdAt: now
-            ).insert(database, onConflict: .ignore)
+            try DeliveryRecord(encoded, createdAt: now).insert(database, onConflict: .ignore)
         }
     }
 }

@@ -70,6 +70,13 @@ public struct SHA256: ~Copyable {
         if done == nil { Array(bytes).withUnsafeBytes { update($0) } }
     }
 
+    /// The digest of what was added so far; more may follow.
+    public borrowing func current() -> Digest {
+        let copy = SHA256()
+        EVP_MD_CTX_copy_ex(copy.context, context)
+        return copy.finish()
+    }
+
     /// The digest of all that was added.
     public consuming func finish() -> Digest {
         let bytes = [UInt8](unsafeUninitializedCapacity: Digest.byteCount) { buffer, count in

@@ -38,9 +38,9 @@ final class AlignedBytes {
     var raw: UnsafeRawBufferPointer { UnsafeRawBufferPointer(buffer) }
 }
 
-/// A multilayer perceptron of 1.2 million weights whose last layer is 9 % of them.
+/// A multilayer perceptron of 0.3 million weights whose last layer is 9 % of them.
 struct Network {
-    static let widths = [640, 512, 512, 512, 512, 215]
+    static let widths = [320, 256, 256, 256, 256, 108]
     var layers: [[Float]]
 
     init(seed: UInt64) {
@@ -68,7 +68,7 @@ struct Network {
     func image() throws -> [UInt8] {
         var graph = ONNXGraph(name: "mlp")
         graph.inputs.append(
-            ONNXValueInfo(name: "x", elementType: .float, dims: [.value(1), .value(Int64(Self.widths[0]))]))
+            ONNXValueInfo(name: "x", elementType: .float, dims: [.value(1), .value(Self.widths[0])]))
         var last = "x"
         for (index, weights) in layers.enumerated() {
             graph.initializers.append(

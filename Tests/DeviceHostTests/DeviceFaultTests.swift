@@ -60,7 +60,7 @@ struct DeviceFaultTests {
             fleet.controller.seen.withLock { $0.needs.contains { $0.missing == [2..<3] } }
         }
         #expect(device.status?.phase == .fetching)
-        fleet.controller.publishBlob(release)
+        fleet.controller.publish(try TestBlob(of: release.image))
         eventually("it serves") { device.status?.release == digest }
         device.stop()
     }

@@ -2,6 +2,7 @@ import FleetCrypto
 import FleetModel
 import FleetStore
 import FleetWire
+import Foundation
 import GRDB
 import Testing
 
@@ -67,12 +68,30 @@ struct DeliveryTests {
     }
 
     @Test("an image that compresses goes out as zstd")
-    func codec() {
+    func codec() async throws {
+        let blobs = try await TestFleet().controller.blobs
         let image = [UInt8](repeating: 7, count: 200_000)
-        let encoded = EncodedImage(image: image, digest: SHA256.hash(image))
+        let encoded = try ImageEncoder(blobs: blobs).full(try blobs.write(image))
+        let file = try blobs.read(encoded.file)
         #expect(encoded.map.codec == .zstd)
-        #expect(encoded.bytes.count < 1000)
-        #expect(encoded.map.chunks == [SHA256.hash(encoded.bytes)])
+        #expect(file.count < 1000)
+        #expect(Array(encoded.map.chunks) == [SHA256.hash(file)])
+    }
+
+    @Test("what the controller's disk damaged is not given to the fleet")
+    func damaged() async throws {
+        let (fleet, release) = try await fleet()
+        let service = service(fleet)
+        try await service.prepareDeliveries()
+        let image = try #require(release.manifest.parts.first).image.digest
+        let delivery = try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) })
+        let handle = try FileHandle(forWritingTo: fleet.controller.blobs.url(delivery.file))
+        try handle.seek(toOffset: 70_000)
+        try handle.write(contentsOf: [1, 2, 3, 4, 5, 6, 7, 8])
+        try handle.close()
+        await #expect(throws: StoreError.self) { try await service.round() }
+        #expect(broker.retained[.chunk(image, page: 0, index: 1)] == nil)
+        #expect(broker.retained[.blobMap(image)] == nil)
     }
 
     @Test("a desired document names the release and rises with every change")

@@ -1,3 +1,4 @@
+import FleetCrypto
 import FleetModel
 import Foundation
 import Testing
@@ -11,7 +12,7 @@ struct BlobStoreTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        blobs = try BlobStore(folder: folder.url, digest: checksum)
+        blobs = try BlobStore(folder: folder.url)
     }
 
     @Test("a blob reads back under its digest, and writing it twice changes nothing", arguments: [0, 1, 70_000])
@@ -42,18 +43,40 @@ struct BlobStoreTests {
         #expect(error.code == .notFound)
     }
 
+    @Test("a blob that is written piece by piece is the same, and reads back mapped", arguments: [0, 1, 70_000])
+    func pieces(size: Int) throws {
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0) }
+        let digest = try blobs.write { write in
+            for start in stride(from: 0, to: size, by: 1000) {
+                try bytes.withUnsafeBytes {
+                    try write(UnsafeRawBufferPointer(rebasing: $0[start..<min(start + 1000, size)]))
+                }
+            }
+        }
+        #expect(digest == SHA256.hash(bytes))
+        let mapped = try blobs.map(digest)
+        #expect(mapped.bytes.elementsEqual(bytes))
+        blobs.remove(digest)
+        #expect(mapped.bytes.elementsEqual(bytes))
+        #expect(throws: StoreError.self) { try blobs.map(digest) }
+    }
+
+    @Test("a blob whose writing ends early leaves nothing behind")
+    func abandoned() throws {
+        struct Enough: Error {}
+        #expect(throws: Enough.self) {
+            try blobs.write { write in
+                try [UInt8](repeating: 1, count: 10).withUnsafeBytes { try write($0) }
+                throw Enough()
+            }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+    }
+
     @Test("a folder that cannot be written says so")
     func unwritable() throws {
         let file = folder.url.appendingPathComponent("file")
         try Data().write(to: file)
-        #expect(throws: (any Error).self) { try BlobStore(folder: file, digest: checksum) }
+        #expect(throws: (any Error).self) { try BlobStore(folder: file) }
     }
-}
-
-/// Stands in for SHA-256: the store only needs a function of the content.
-@Sendable private func checksum(_ bytes: [UInt8]) -> Digest {
-    var state = (0..<32).map { UInt8($0) }
-    for (index, byte) in bytes.enumerated() { state[index % 32] = state[index % 32] &* 31 &+ byte &+ 1 }
-    state[0] = UInt8(truncatingIfNeeded: bytes.count)
-    return Digest(state) ?? Digest(repeatElement(0, count: 32))!
 }

@@ -56,7 +56,10 @@ enum WireSamples {
             DesiredSlot(
                 slot: .main, release: release, activation: .window(startMinute: 1380, endMinute: 240),
                 deadline: Instant(milliseconds: 1_790_000_360_000),
-                sources: [BlobSource(image: image, blob: digest(0xC3))]),
+                sources: [
+                    BlobSource(image: image, blob: digest(0xC4), base: digest(0xB1)),
+                    BlobSource(image: image, blob: digest(0xC3)),
+                ]),
             DesiredSlot(
                 slot: SlotName(unchecked: "second"), release: release, activation: .now, deadline: .epoch, sources: []),
             DesiredSlot(

@@ -9,7 +9,7 @@ import VirtualFleet
 struct Fleet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet-fleet", abstract: "Run simulated devices: real device code on recorded streams.",
-        subcommands: [Run.self, Explore.self])
+        subcommands: [Run.self, Explore.self, Bench.self])
 }
 
 struct Run: AsyncParsableCommand {

@@ -10,6 +10,7 @@ extension UpdateMachine {
         if state.phase == .probation { return desireOnProbation(wanted, at: now) }
         if wanted.release == state.champion?.release { return stay(with: wanted) }
         if wanted.release == state.target?.release, !state.phase.isFinal { return adopt(wanted, at: now) }
+        if state.phase.isFinal, onlySourcesDiffer(wanted) { return adoptSources(wanted) }
         return begin(wanted, at: now)
     }
 
@@ -39,6 +40,18 @@ extension UpdateMachine {
         state.target = wanted
         let goOn = sourcesChanged && state.phase == .fetching ? [.stopFetching] + resume(at: now) : tick(at: now)
         return [.store] + goOn
+    }
+
+    private func onlySourcesDiffer(_ wanted: InstallTarget) -> Bool {
+        guard var same = state.target else { return false }
+        same.sources = wanted.sources
+        return same == wanted
+    }
+
+    /// An installation that is over, well or not, is not begun again because its image can be had otherwise.
+    private mutating func adoptSources(_ wanted: InstallTarget) -> [UpdateAction] {
+        state.target = wanted
+        return [.store]
     }
 
     private mutating func desireOnProbation(_ wanted: InstallTarget, at now: Instant) -> [UpdateAction] {

@@ -62,6 +62,7 @@ public struct AgentConfiguration: Sendable {
         set("probation_inferences", 1...1_000_000) { limits.update.probation.inferences = $0 }
         set("probation_seconds", 1...86_400) { limits.update.probation.duration = .seconds(Int64($0)) }
         set("start_spread_seconds", 0...3600) { limits.startSpread = .seconds(Int64($0)) }
+        set("pull_bytes_per_second", 0...1_000_000_000) { limits.pull.bytesPerSecond = $0 }
         return limits
     }
 }

@@ -159,7 +159,7 @@ extension DeviceHost {
         for slot in orderedSlots {
             slot.adopt(wanted.policy)
             let entry = wanted.slots.first { $0.slot == slot.name }
-            slot.feed(.desired(entry.map(InstallTarget.init)))
+            slot.feed(.desired(entry.map { InstallTarget($0, holds: images.holds) }))
         }
     }
 
@@ -206,9 +206,11 @@ extension DeviceHost: PullEnvironment {
 }
 
 extension InstallTarget {
-    init(_ entry: DesiredSlot) {
+    /// What an entry asks of a device: of an image's sources the first whose base is held.
+    init(_ entry: DesiredSlot, holds: (Digest) -> Bool) {
+        let usable = entry.sources.filter { $0.base.map(holds) ?? true }
         self.init(
             release: entry.release, activation: entry.activation, deadline: entry.deadline,
-            sources: Dictionary(entry.sources.map { ($0.image, $0.blob) }) { first, _ in first })
+            sources: Dictionary(usable.map { ($0.image, $0.blob) }) { first, _ in first })
     }
 }

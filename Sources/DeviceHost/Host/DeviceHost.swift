@@ -1,6 +1,6 @@
 import DeviceCore
 import FleetCrypto
-import FleetModel
+package import FleetModel
 import FleetWire
 public import MQTTTransport
 import Sketches
@@ -12,7 +12,7 @@ import Sketches
 /// called from anywhere; everything else says that it belongs on the loop.
 public final class DeviceHost: @unchecked Sendable {
     public let configuration: DeviceConfiguration
-    let platform: DevicePlatform
+    package let platform: DevicePlatform
     /// Names this start of the host: random, 16 hexadecimal characters.
     public let boot: String
     let observer: @Sendable (DeviceNotice) -> Void

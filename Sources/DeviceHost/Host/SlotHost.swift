@@ -21,7 +21,7 @@ final class SlotHost {
     var sampler: Sampler
     private var events: [UpdateEvent] = []
     private var isFeeding = false
-    private var lastNotice: (InstallPhase, Digest?)?
+    private var lastNotice: (InstallPhase, Digest?, String)?
 
     init(name: SlotName, state: SlotState, host: DeviceHost) {
         self.name = name
@@ -78,8 +78,9 @@ final class SlotHost {
 
     private func noticePhase() {
         let state = machine.state
-        guard lastNotice?.0 != state.phase || lastNotice?.1 != state.target?.release else { return }
-        lastNotice = (state.phase, state.target?.release)
+        guard lastNotice?.0 != state.phase || lastNotice?.1 != state.target?.release || lastNotice?.2 != state.detail
+        else { return }
+        lastNotice = (state.phase, state.target?.release, state.detail)
         host.observer(
             .phase(
                 name, state.phase, release: state.target?.release, failure: state.failure, detail: state.detail))

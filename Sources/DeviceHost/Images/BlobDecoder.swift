@@ -40,7 +40,7 @@ enum BlobDecoder {
             throw failure ?? DeviceError(.wrongContent, error.detail)
         }
         try output.sync()
-        return writer.finish()
+        return writer.digest()
     }
 }
 
@@ -93,5 +93,5 @@ private struct HashingWriter: ~Copyable {
         offset += bytes.count
     }
 
-    consuming func finish() -> Digest { hash.finish() }
+    func digest() -> Digest { hash.current() }
 }

@@ -1,4 +1,4 @@
-package import DeviceCore
+import DeviceCore
 import FleetCrypto
 import FleetModel
 package import FleetWire

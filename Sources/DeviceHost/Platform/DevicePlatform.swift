@@ -1,7 +1,7 @@
 package import DeviceCore
 import FleetCrypto
 package import FleetModel
-import MQTTTransport
+package import MQTTTransport
 
 /// Everything below a device: its loop and network, clocks, disk, chance and cryptography. `martlet-agent` stands on
 /// the operating system; VirtualFleet puts a simulated one in its place, and the same device runs on it.
@@ -28,7 +28,7 @@ package struct DevicePlatform: Sendable {
     }
 
     /// The operating system's own.
-    static func system(loop: MQTTLoop) -> DevicePlatform {
+    package static func system(loop: MQTTLoop) -> DevicePlatform {
         DevicePlatform(
             loop: loop, time: SystemTime(), files: SystemFiles(),
             randomBytes: { count throws(DeviceError) in

@@ -1,5 +1,6 @@
 import DeviceCore
 import FleetModel
+import FleetWire
 
 /// Messages that wait for the controller's acknowledgement.
 extension DeviceStore {

@@ -47,8 +47,8 @@ package final class BlobPull: @unchecked Sendable {
     /// Since when the map could have come; nil while there is no connection.
     private var waitingForMapSince: Instant?
     private var openPages: Set<Int> = []
-    /// Needs without a chunk since.
-    private var vainNeeds = 0
+    /// First chunks of what was asked for since the last chunk came.
+    private var askedInVain: Set<Int> = []
     private var isOver = false
 
     /// - Parameter outcome: told on the loop's thread; `finished` or `failed` comes last, and once.
@@ -252,7 +252,7 @@ package final class BlobPull: @unchecked Sendable {
         } catch {
             return fail(error.code == .noSpace ? .noSpace : .storeFailed, error.context)
         }
-        vainNeeds = 0
+        askedInVain.removeAll()
         feed(.chunk(chunk, isGood: true))
         if !isOver, let share = machine?.share { outcome(.progress(share)) }
     }
@@ -293,8 +293,8 @@ package final class BlobPull: @unchecked Sendable {
     /// Asks for seeding; if that was in vain before, the controller is asked for the chunks themselves from now on.
     private func need(_ ranges: [Range<Int>]) {
         publishNeed(ranges)
-        vainNeeds += 1
-        guard vainNeeds > 1, carrier?.kind == .retained, let map else { return }
+        let isRepeated = ranges.first.map { !askedInVain.insert($0.lowerBound).inserted } ?? false
+        guard isRepeated, carrier?.kind == .retained, let map else { return }
         environment.tell("blob \(blob.short): the broker does not give it; asking the controller")
         closePages()
         use(.request)

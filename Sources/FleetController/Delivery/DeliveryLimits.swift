@@ -19,6 +19,16 @@ enum DeliveryLimits {
     static let auditSilence = Duration.milliseconds(500)
     /// An audit's single question waits at most this long.
     static let auditPatience = Duration.seconds(10)
-    /// Chunks sent for one `fetch`: a device has two pages open at most.
-    static let fetchChunks = 2 * WireLimits.pageChunks
+    /// Chunks sent for one `fetch`: it asks for what a page lacks.
+    static let fetchChunks = WireLimits.pageChunks
+    /// Requests of one device that wait for an answer: for a map, or for its two open pages, and once again.
+    static let fetchesPerDevice = 4
+    /// Devices whose requests wait for an answer.
+    static let fetchingDevices = 4096
+    /// How often it is looked for pairs of images whose difference is missing.
+    static let deltaPause = Duration.seconds(5)
+    /// Differences that are made to one image: from the bases that most devices run.
+    static let deltasPerImage = 8
+    /// Tenths of an image's own blob that a difference must stay below to be worth its while.
+    static let deltaTenths = 9
 }

@@ -14,6 +14,11 @@ extension DeliveryService {
         SELECT part.image FROM release_part AS part JOIN release ON release.name = part.release
         WHERE release.stage = 'released'
         """
+    /// Images that devices run: what differences may start from.
+    private static let heldImages = """
+        SELECT part.image FROM device_slot AS slot JOIN release ON release.digest = slot.champion
+        JOIN release_part AS part ON part.release = release.name AND part.slot = slot.slot
+        """
 
     // MARK: Encoding
 
@@ -22,20 +27,18 @@ extension DeliveryService {
         let missing = try await context.read { database in
             try Digest.fetchAll(
                 database,
-                sql: "SELECT DISTINCT image FROM (\(Self.neededImages)) WHERE image NOT IN (SELECT image FROM delivery)"
-            )
+                sql: """
+                    SELECT DISTINCT image FROM (\(Self.neededImages))
+                    WHERE image NOT IN (SELECT blob FROM delivery)
+                    """)
         }
         for image in missing {
-            let encoded = EncodedImage(image: try context.blobs.read(image), digest: image)
-            let file = try context.blobs.write(encoded.bytes)
+            let encoded = try ImageEncoder(blobs: context.blobs).full(image)
             let now = context.now()
             try await context.write { database, _ in
-                try BlobRecord(digest: file, bytes: encoded.bytes.count, kind: .delivery, createdAt: now)
+                try BlobRecord(digest: encoded.file, bytes: encoded.map.bytes, kind: .delivery, createdAt: now)
                     .insert(database, onConflict: .ignore)
-                try DeliveryRecord(
-                    blob: image, image: image, codec: encoded.map.codec.rawValue, file: file,
-                    bytes: encoded.bytes.count, map: Data(encoded.map.encoded()), createdAt: now
-                ).insert(database, onConflict: .ignore)
+                try DeliveryRecord(encoded, createdAt: now).insert(database, onConflict: .ignore)
             }
         }
     }
@@ -46,8 +49,12 @@ extension DeliveryService {
     func publishBlobs() async throws {
         let (waiting, retained) = try await context.read { database in
             (
-                try DeliveryRecord.filter(sql: "publishedAt IS NULL AND image IN (\(Self.neededImages))")
-                    .order(Column("createdAt")).fetchAll(database),
+                try DeliveryRecord.filter(
+                    sql: """
+                        publishedAt IS NULL AND image IN (\(Self.neededImages))
+                            AND (base IS NULL OR base IN (\(Self.heldImages)))
+                        """
+                ).order(sql: "base IS NOT NULL, createdAt").fetchAll(database),
                 try Int.fetchOne(
                     database, sql: "SELECT coalesce(sum(bytes), 0) FROM delivery WHERE publishedAt IS NOT NULL") ?? 0
             )
@@ -56,35 +63,46 @@ extension DeliveryService {
         var byRequest: Set<Digest> = []
         for delivery in waiting {
             guard held + delivery.bytes <= context.configuration.retainedBytesLimit else {
-                try await tellFull(delivery, held: held)
-                byRequest.insert(delivery.image)
+                // Without a difference devices pull the whole.
+                if delivery.base == nil {
+                    try await tellFull(delivery, held: held)
+                    byRequest.insert(delivery.image)
+                }
                 continue
             }
             let map = try BlobMap(decoding: [UInt8](delivery.map))
             try await seed(delivery, map, chunks: Array(map.chunks.indices))
             try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)
             held += delivery.bytes
-            let now = context.now()
-            try await context.write { database, changes in
-                try database.execute(
-                    sql: "UPDATE delivery SET publishedAt = ? WHERE blob = ?", arguments: [now, delivery.blob])
-                try AlertBook.close(
-                    database, fingerprint: Self.fullFingerprint(delivery.blob), at: now, changes: &changes)
-            }
+            try await markPublished(delivery)
         }
         let overflow = byRequest
         self.held.withLock { $0.byRequest = overflow }
+    }
+
+    private func markPublished(_ delivery: DeliveryRecord) async throws {
+        let now = context.now()
+        let fallback = context.configuration.devicePolicy
+        try await context.write { database, changes in
+            try database.execute(
+                sql: "UPDATE delivery SET publishedAt = ? WHERE blob = ?", arguments: [now, delivery.blob])
+            try AlertBook.close(
+                database, fingerprint: Self.fullFingerprint(delivery.blob), at: now, changes: &changes)
+            // Devices that wait for the image are told of the shorter way.
+            guard delivery.base != nil else { return }
+            try DesiredDocument.refresh(database, awaiting: delivery.image, fallback: fallback)
+        }
     }
 
     /// Publishes chunks, at most `chunksInFlight` at a time.
     ///
     /// - Parameter device: the one that asked for them; nil gives them to the broker, for all.
     func seed(_ delivery: DeliveryRecord, _ map: BlobMap, chunks: [Int], to device: DeviceID? = nil) async throws {
-        let bytes = try context.blobs.read(delivery.file)
+        let file = try context.blobs.map(delivery.file)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (count, index) in chunks.enumerated() {
                 if count >= DeliveryLimits.chunksInFlight { try await group.next() }
-                let chunk = Array(bytes[map.range(ofChunk: index)])
+                let chunk = try Self.chunk(index, of: file.bytes, map)
                 let topic =
                     device.map {
                         Topic.ownChunk(
@@ -94,6 +112,18 @@ extension DeliveryService {
             }
             try await group.waitForAll()
         }
+    }
+
+    /// A chunk's bytes, proved by its digest: what the disk damaged is not given to the fleet.
+    private static func chunk(_ index: Int, of file: UnsafeRawBufferPointer, _ map: BlobMap) throws -> [UInt8] {
+        let range = map.range(ofChunk: index)
+        let bytes = range.upperBound <= file.count ? [UInt8](file[range]) : []
+        guard SHA256.hash(bytes) == map.chunks[index] else {
+            throw StoreError(
+                .corruptBlob, "chunk \(index) of image \(map.image.hex) is damaged on the controller's disk",
+                hint: "the disk may be failing; restore the data folder's blobs from its backup")
+        }
+        return bytes
     }
 
     private static func fullFingerprint(_ blob: Digest) -> String { "retained/\(blob.hex)" }
@@ -150,7 +180,8 @@ extension DeliveryService {
 
     // MARK: Clearing
 
-    /// Removes blobs and manifests from the broker whose last release was retired longer ago than the grace.
+    /// Removes blobs and manifests from the broker whose last release was retired longer ago than the grace, and
+    /// differences to what no device runs any more.
     func clearUnused() async throws {
         let before = context.now().advanced(
             by: Interval(milliseconds: -context.configuration.retainedGrace.milliseconds))
@@ -158,10 +189,11 @@ extension DeliveryService {
             try DeliveryRecord.fetchAll(
                 database,
                 sql: """
-                    SELECT * FROM delivery WHERE publishedAt IS NOT NULL AND image NOT IN (\(Self.neededImages))
-                      AND image NOT IN (
-                          SELECT part.image FROM release_part AS part JOIN release ON release.name = part.release
-                          WHERE release.retiredAt > ?)
+                    SELECT * FROM delivery WHERE publishedAt IS NOT NULL AND (
+                        base IS NOT NULL AND base NOT IN (\(Self.heldImages))
+                        OR image NOT IN (\(Self.neededImages)) AND image NOT IN (
+                            SELECT part.image FROM release_part AS part JOIN release ON release.name = part.release
+                            WHERE release.retiredAt > ?))
                     """, arguments: [before])
         }
         try await clearManifests(retiredBefore: before)

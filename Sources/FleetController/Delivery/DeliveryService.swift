@@ -87,7 +87,7 @@ final class DeliveryService: Sendable {
                 try Digest.fetchAll(
                     database,
                     sql: """
-                        SELECT part.image FROM release_part AS part LEFT JOIN delivery ON delivery.image = part.image
+                        SELECT part.image FROM release_part AS part LEFT JOIN delivery ON delivery.blob = part.image
                         WHERE part.release = ? AND delivery.publishedAt IS NULL
                         """, arguments: [record.name]
                 ).allSatisfy(byRequest.contains)

@@ -13,10 +13,11 @@ enum DesiredDocument {
     static func refresh(_ database: Database, _ id: DeviceID, fallback: DevicePolicy) throws {
         guard let device = try DeviceRecord.fetchOne(database, key: id), device.revokedAt == nil else { return }
         let slots = try DeviceSlotRecord.filter(Column("device") == id).order(Column("slot")).fetchAll(database)
-        let wanted = slots.compactMap { slot -> DesiredSlot? in
+        let wanted = try slots.compactMap { slot -> DesiredSlot? in
             guard let release = slot.desiredRelease else { return nil }
             return DesiredSlot(
-                slot: slot.slot, release: release, activation: slot.activation, deadline: slot.deadline ?? .epoch)
+                slot: slot.slot, release: release, activation: slot.activation, deadline: slot.deadline ?? .epoch,
+                sources: try sources(database, slot))
         }
         let policy = try policy(database, id, fallback: fallback)
         let same = Desired(generation: UInt64(device.generation), slots: wanted, policy: policy)
@@ -26,6 +27,34 @@ enum DesiredDocument {
         try database.execute(
             sql: "UPDATE device SET generation = ?, desired = ? WHERE id = ?",
             arguments: [next, Data(document.encoded()), id])
+    }
+
+    /// Differences that lead a slot to the image that it wants, the smallest first; none once it runs it.
+    private static func sources(_ database: Database, _ slot: DeviceSlotRecord) throws -> [BlobSource] {
+        guard slot.champion != slot.desiredRelease, slot.champion != nil else { return [] }
+        return try Row.fetchAll(
+            database,
+            sql: """
+                SELECT part.image AS image, delivery.blob AS blob, delivery.base AS base FROM release
+                JOIN release_part AS part ON part.release = release.name AND part.slot = ?
+                JOIN delivery ON delivery.image = part.image
+                WHERE release.digest = ? AND delivery.base IS NOT NULL AND delivery.publishedAt IS NOT NULL
+                ORDER BY delivery.bytes, delivery.blob LIMIT ?
+                """, arguments: [slot.slot, slot.desiredRelease, DeliveryLimits.deltasPerImage]
+        ).map { BlobSource(image: $0["image"], blob: $0["blob"], base: $0["base"]) }
+    }
+
+    /// Makes the documents of the devices anew that do not run this image yet and are to.
+    static func refresh(_ database: Database, awaiting image: Digest, fallback: DevicePolicy) throws {
+        let devices = try DeviceID.fetchAll(
+            database,
+            sql: """
+                SELECT DISTINCT slot.device FROM device_slot AS slot
+                JOIN release ON release.digest = slot.desiredRelease
+                JOIN release_part AS part ON part.release = release.name AND part.slot = slot.slot
+                WHERE part.image = ? AND slot.champion IS NOT slot.desiredRelease
+                """, arguments: [image])
+        for device in devices { try refresh(database, device, fallback: fallback) }
     }
 
     /// Makes the documents of all devices anew, after a policy changed.

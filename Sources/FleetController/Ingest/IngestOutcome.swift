@@ -27,8 +27,8 @@ struct IngestOutcome: Sendable {
     var acks: [(device: DeviceID, ack: Ack)] = []
     var windows: Set<Window> = []
     var needs: [Need] = []
-    /// What devices asked to be sent, the last of each device.
-    var fetches: [DeviceID: Need] = [:]
+    /// What devices asked to be sent.
+    var fetches: [(device: DeviceID, request: Need)] = []
     var refusals: [Refusal] = []
     var committed = 0
     var duplicates = 0

@@ -18,7 +18,7 @@ final class IngestService: Sendable {
     /// Called with what devices miss.
     private let reseed: @Sendable (Need) async -> Void
     /// Called with what a device asked to be sent.
-    private let answer: @Sendable (DeviceID, Need) async -> Void
+    private let answer: @Sendable (DeviceID, Need) -> Void
     private let deliver: @Sendable () -> Void
     private let send: @Sendable (Topic, [UInt8]) -> Void
     /// Asks the broker for its retained messages again.
@@ -34,7 +34,7 @@ final class IngestService: Sendable {
         context: ControllerContext, send: @escaping @Sendable (Topic, [UInt8]) -> Void,
         judge: @escaping @Sendable (Set<IngestOutcome.Window>) -> Void,
         reseed: @escaping @Sendable (Need) async -> Void, deliver: @escaping @Sendable () -> Void,
-        answer: @escaping @Sendable (DeviceID, Need) async -> Void = { _, _ in },
+        answer: @escaping @Sendable (DeviceID, Need) -> Void = { _, _ in },
         resubscribe: @escaping @Sendable () -> Void = {}
     ) {
         self.context = context
@@ -131,7 +131,7 @@ final class IngestService: Sendable {
                 ack = Ack(boot: report.boot, streams: [StreamAck(stream: .report, highest: report.sequence, holes: [])])
             case .sample(let sample, _):
                 ack = Ack(boot: sample.boot, streams: [StreamAck(stream: .sample, highest: sample.sequence, holes: [])])
-            case .presence, .reported, .need: continue
+            case .presence, .reported, .need, .fetch: continue
             }
             send(.ack(device), ack.encoded())
         }
@@ -146,7 +146,7 @@ final class IngestService: Sendable {
         if !outcome.windows.isEmpty { judge(outcome.windows) }
         if outcome.mustDeliver { deliver() }
         for need in outcome.needs { await reseed(need) }
-        for (device, request) in outcome.fetches { await answer(device, request) }
+        for (device, request) in outcome.fetches { answer(device, request) }
         for refusal in outcome.refusals { await tell(refusal) }
     }
 

@@ -34,7 +34,7 @@ struct IngestTransaction {
         case .report(let report, let encoded): try applyReport(report, encoded, of: device)
         case .sample(let sample, let encoded): try applySample(sample, encoded, of: device)
         case .need(let need): outcome.needs.append(need)
-        case .fetch(let request): outcome.fetches[id] = request
+        case .fetch(let request): outcome.fetches.append((id, request))
         }
         device.lastSeen = now
         devices[id] = device

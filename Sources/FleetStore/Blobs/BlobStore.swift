@@ -1,3 +1,4 @@
+import FleetCrypto
 public import FleetModel
 public import Foundation
 import Glibc
@@ -12,15 +13,11 @@ public struct BlobStore: Sendable {
 
     /// The folder that holds everything.
     public let folder: URL
-    private let digest: @Sendable ([UInt8]) -> Digest
 
     /// Opens the store in a folder, made if it is missing.
-    ///
-    /// - Parameter digest: SHA-256, passed in so that this module needs no crypto library.
-    public init(folder: URL, digest: @escaping @Sendable ([UInt8]) -> Digest) throws {
+    public init(folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder
-        self.digest = digest
     }
 
     /// Where a blob's file is.
@@ -35,38 +32,68 @@ public struct BlobStore: Sendable {
     /// Stores bytes durably and says under what digest. Storing twice changes nothing.
     @discardableResult
     public func write(_ bytes: [UInt8]) throws(StoreError) -> Digest {
-        guard bytes.count <= Self.byteLimit else {
+        try checkSize(bytes.count)
+        let blob = SHA256.hash(bytes)
+        if contains(blob) { return blob }
+        let file = try BlobFile(in: folder)
+        try bytes.withUnsafeBytesTyped { (buffer) throws(StoreError) in try file.write(buffer) }
+        try keep(file, as: blob)
+        return blob
+    }
+
+    /// Stores what `body` writes, piece by piece and durably, and says under what digest: memory does not grow with it.
+    @discardableResult
+    public func write(
+        _ body: (_ write: (UnsafeRawBufferPointer) throws(StoreError) -> Void) throws -> Void
+    ) throws -> Digest {
+        let file = try BlobFile(in: folder)
+        var hash = SHA256()
+        var count = 0
+        try body { (bytes) throws(StoreError) in
+            count += bytes.count
+            try checkSize(count)
+            hash.update(bytes)
+            try file.write(bytes)
+        }
+        let blob = hash.current()
+        if !contains(blob) { try keep(file, as: blob) }
+        return blob
+    }
+
+    private func checkSize(_ bytes: Int) throws(StoreError) {
+        guard bytes <= Self.byteLimit else {
             throw StoreError(
-                .blobTooLarge, "a blob of \(bytes.count) bytes is above the limit of \(Self.byteLimit)",
+                .blobTooLarge, "a blob of \(bytes) bytes is above the limit of \(Self.byteLimit)",
                 hint: "split it or make it smaller")
         }
-        let blob = digest(bytes)
+    }
+
+    /// Gives a whole file its name.
+    private func keep(_ file: BlobFile, as blob: Digest) throws(StoreError) {
         let place = url(blob)
-        if contains(blob) { return blob }
         do {
             try FileManager.default.createDirectory(
                 at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
         } catch {
-            throw cannotWrite(place, "\(error)")
+            throw BlobFile.cannotWrite(place, "\(error)")
         }
-        let temporary = place.deletingLastPathComponent()
-            .appendingPathComponent(".\(blob.hex).\(UInt64.random(in: 0 ... .max))")
-        try writeDurably(bytes, to: temporary)
-        guard rename(temporary.path, place.path) == 0 else { throw cannotWrite(place, errorText()) }
+        try file.finish(at: place)
         try syncFolder(place.deletingLastPathComponent())
         try syncFolder(folder)
-        return blob
+    }
+
+    /// A blob's bytes where they are: the disk's pages, which cost no memory of this process's own. Its digest is not
+    /// looked at; whoever sends pieces on proves them by digests of their own.
+    public func map(_ blob: Digest) throws(StoreError) -> MappedBlob {
+        guard let mapped = MappedBlob(path: url(blob).path) else { throw notFound(blob) }
+        return mapped
     }
 
     /// Reads a blob and proves its digest.
     public func read(_ blob: Digest) throws(StoreError) -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: url(blob).path) else {
-            throw StoreError(
-                .notFound, "blob \(blob.hex) is not in \(folder.path)",
-                hint: "restore the data folder's blobs from its backup")
-        }
+        guard let data = FileManager.default.contents(atPath: url(blob).path) else { throw notFound(blob) }
         let bytes = [UInt8](data)
-        guard digest(bytes) == blob else {
+        guard SHA256.hash(bytes) == blob else {
             throw StoreError(
                 .corruptBlob, "blob \(blob.hex) in \(folder.path) does not have its digest",
                 hint: "the disk may be failing; delete the file and restore it from a backup")
@@ -77,42 +104,16 @@ public struct BlobStore: Sendable {
     /// Removes a blob; nothing happens if it is not here.
     public func remove(_ blob: Digest) { unlink(url(blob).path) }
 
-    private func writeDurably(_ bytes: [UInt8], to file: URL) throws(StoreError) {
-        let descriptor = open(file.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw cannotWrite(file, errorText()) }
-        defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written)
-            }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else {
-                let reason = errorText()
-                unlink(file.path)
-                throw cannotWrite(file, reason)
-            }
-            written += count
-        }
-        guard fsync(descriptor) == 0 else {
-            let reason = errorText()
-            unlink(file.path)
-            throw cannotWrite(file, reason)
-        }
+    private func notFound(_ blob: Digest) -> StoreError {
+        StoreError(
+            .notFound, "blob \(blob.hex) is not in \(folder.path)",
+            hint: "restore the data folder's blobs from its backup")
     }
 
     private func syncFolder(_ url: URL) throws(StoreError) {
         let descriptor = open(url.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw cannotWrite(url, errorText()) }
+        guard descriptor >= 0 else { throw BlobFile.cannotWrite(url, BlobFile.errorText()) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw cannotWrite(url, errorText()) }
+        guard fsync(descriptor) == 0 else { throw BlobFile.cannotWrite(url, BlobFile.errorText()) }
     }
-
-    private func cannotWrite(_ file: URL, _ reason: String) -> StoreError {
-        StoreError(
-            .cannotWriteBlob, "\(file.path) cannot be written: \(reason)",
-            hint: "check the free space and the permissions of the data folder")
-    }
-
-    private func errorText() -> String { String(cString: strerror(errno)) }
 }

@@ -142,6 +142,8 @@ public struct DeliveryRecord: Codable, Hashable, Sendable, FetchableRecord, Pers
     /// Topic level under `blob/`; the image's own digest for the codecs raw and zstd.
     public var blob: Digest
     public var image: Digest
+    /// The image that the blob is a difference to; nil: it needs none.
+    public var base: Digest?
     /// Raw value of `BlobCodec`.
     public var codec: String
     /// The encoded bytes in the blob store.
@@ -155,16 +157,38 @@ public struct DeliveryRecord: Codable, Hashable, Sendable, FetchableRecord, Pers
     public var createdAt: Instant
 
     public init(
-        blob: Digest, image: Digest, codec: String, file: Digest, bytes: Int, map: Data, publishedAt: Instant? = nil,
-        createdAt: Instant
+        blob: Digest, image: Digest, base: Digest? = nil, codec: String, file: Digest, bytes: Int, map: Data,
+        publishedAt: Instant? = nil, createdAt: Instant
     ) {
         self.blob = blob
         self.image = image
+        self.base = base
         self.codec = codec
         self.file = file
         self.bytes = bytes
         self.map = map
         self.publishedAt = publishedAt
+        self.createdAt = createdAt
+    }
+}
+
+/// A pair of images whose difference was made, once and for all.
+public struct DeltaRecord: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
+    public static let databaseTableName = "delta"
+
+    public var image: Digest
+    public var base: Digest
+    /// The delivery of the difference; nil: it is hardly smaller than the image's own blob.
+    public var blob: Digest?
+    /// Size of the difference.
+    public var bytes: Int
+    public var createdAt: Instant
+
+    public init(image: Digest, base: Digest, blob: Digest?, bytes: Int, createdAt: Instant) {
+        self.image = image
+        self.base = base
+        self.blob = blob
+        self.bytes = bytes
         self.createdAt = createdAt
     }
 }

@@ -67,4 +67,18 @@ extension Schema {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX delivery_image ON delivery(image);
         """
+
+    /// Differences between images: which pairs were tried, and what came of them.
+    static let deltas = """
+        ALTER TABLE delivery ADD COLUMN base BLOB;
+
+        CREATE TABLE delta (
+            image BLOB NOT NULL REFERENCES image(digest),
+            base BLOB NOT NULL,
+            blob BLOB,
+            bytes INTEGER NOT NULL,
+            createdAt INTEGER NOT NULL,
+            PRIMARY KEY (image, base)
+        ) STRICT, WITHOUT ROWID;
+        """
 }

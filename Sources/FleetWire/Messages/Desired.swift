@@ -21,7 +21,8 @@ public struct DesiredSlot: Hashable, Sendable {
     public var activation: ActivationCondition
     /// The device gives up fetching after this.
     public var deadline: Instant
-    /// Where to get the images; an image without a source is pulled from the blob of its own digest.
+    /// Where to get the images, the best first: a device takes the first of an image whose base it holds, and without
+    /// one the blob of the image's own digest.
     public var sources: [BlobSource]
 
     public init(
@@ -39,10 +40,13 @@ public struct DesiredSlot: Hashable, Sendable {
 public struct BlobSource: Hashable, Sendable {
     public var image: Digest
     public var blob: Digest
+    /// The image that the blob is a difference to; nil: it needs none.
+    public var base: Digest?
 
-    public init(image: Digest, blob: Digest) {
+    public init(image: Digest, blob: Digest, base: Digest? = nil) {
         self.image = image
         self.blob = blob
+        self.base = base
     }
 }
 
@@ -95,11 +99,15 @@ extension DesiredSlot {
 }
 
 extension BlobSource {
-    var cbor: CBOR { .array([.digest(image), .digest(blob)]) }
+    /// `[image, blob]` or `[image, blob, base]`.
+    var cbor: CBOR { .array([image, blob].map(CBOR.digest) + (base.map { [.digest($0)] } ?? [])) }
 
     init(cbor: CBOR) throws(WireError) {
-        let items = try cbor.asTuple(2)
-        self.init(image: try items[0].asDigest(), blob: try items[1].asDigest())
+        let items = try cbor.asArray(limit: 3)
+        guard items.count >= 2 else { throw WireError(.outOfRange, "a source is an image and a blob") }
+        self.init(
+            image: try items[0].asDigest(), blob: try items[1].asDigest(),
+            base: items.count == 3 ? try items[2].asDigest() : nil)
     }
 }
 

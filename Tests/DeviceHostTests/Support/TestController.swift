@@ -1,4 +1,3 @@
-import CZstd
 import DeviceHost
 import FleetCrypto
 import FleetModel
@@ -16,11 +15,13 @@ final class TestController: Sendable {
         var reports: [Report] = []
         var samples: [SampleMessage] = []
         var needs: [Need] = []
+        var fetches: [Need] = []
     }
 
     let seen = Mutex(Seen())
     /// Whether reports and samples are acknowledged.
     let acknowledges = Mutex(true)
+    private let answers = Mutex<[Digest: TestBlob]>([:])
     let loop: MQTTLoop
     let trust: TestTrust
     private let client: MQTTClient
@@ -50,8 +51,12 @@ final class TestController: Sendable {
             case .report: if let report = try? Report(decoding: message.bytes) { seen.reports.append(report) }
             case .sample: if let sample = try? SampleMessage(decoding: message.bytes) { seen.samples.append(sample) }
             case .need: if let need = try? Need(decoding: message.bytes) { seen.needs.append(need) }
+            case .fetch: if let fetch = try? Need(decoding: message.bytes) { seen.fetches.append(fetch) }
             default: break
             }
+        }
+        if case .fetch(let device) = topic, let request = try? Need(decoding: message.bytes) {
+            return answer(request, from: device)
         }
         if let device = topic.device, acknowledges.withLock({ $0 }) { acknowledge(topic, device, message.bytes) }
     }
@@ -84,47 +89,52 @@ final class TestController: Sendable {
         let message = try release.signed(by: keys ?? trust.people)
         let digest = SHA256.hash(message)
         publish(.release(digest), message)
-        publishBlob(
-            release, codec: codec, chunkBytes: chunkBytes, skippingChunks: skipped, damaging: damaging)
+        publish(
+            try TestBlob(of: release.image, codec: codec, chunkBytes: chunkBytes), skippingChunks: skipped,
+            damaging: damaging)
         return digest
     }
 
-    func publishBlob(
-        _ release: TestRelease, codec: BlobCodec = .raw, chunkBytes: Int = 128, skippingChunks skipped: Set<Int> = [],
-        damaging: Int? = nil
+    /// Publishes a map and chunks to stay.
+    func publish(
+        _ blob: TestBlob, only: Set<Int>? = nil, skippingChunks skipped: Set<Int> = [], damaging: Int? = nil
     ) {
-        let image = SHA256.hash(release.image)
-        let blob = codec == .zstd ? Self.compress(release.image) : release.image
-        let chunks = stride(from: 0, to: blob.count, by: chunkBytes).map {
-            Array(blob[$0..<min($0 + chunkBytes, blob.count)])
-        }
-        let map = BlobMap(
-            bytes: blob.count, chunkBytes: chunkBytes, pageChunks: 2, codec: codec, image: image,
-            imageBytes: release.image.count, base: nil, chunks: ChunkDigests(chunks.map { SHA256.hash($0) }))
-        publish(.blobMap(image), map.encoded())
-        for (index, chunk) in chunks.enumerated() where !skipped.contains(index) {
-            let bytes = damaging == index ? chunk.map { $0 ^ 1 } : chunk
-            publish(.chunk(image, page: index / 2, index: index % 2), bytes)
+        publish(.blobMap(blob.name), blob.map.encoded())
+        for (index, chunk) in blob.chunks.enumerated()
+        where !skipped.contains(index) && only?.contains(index) ?? true {
+            publish(blob.map.topic(ofChunk: index, in: blob.name), damaging == index ? chunk.map { $0 ^ 1 } : chunk)
         }
     }
 
-    private static func compress(_ bytes: [UInt8]) -> [UInt8] {
-        var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
-        let count = ZSTD_compress(&output, output.count, bytes, bytes.count, 3)
-        return Array(output[..<count])
+    /// Takes chunks away from the broker.
+    func unpublish(_ blob: TestBlob, chunks: Set<Int>) {
+        for chunk in chunks.sorted() { publish(blob.map.topic(ofChunk: chunk, in: blob.name), []) }
+    }
+
+    /// Sends this blob's map and chunks to whoever asks for them from now on.
+    func answer(_ blob: TestBlob) { answers.withLock { $0[blob.name] = blob } }
+
+    private func answer(_ request: Need, from device: DeviceID) {
+        guard let blob = answers.withLock({ $0[request.blob] }) else { return }
+        if request.missing.isEmpty { publish(.ownBlobMap(device, blob.name), blob.map.encoded()) }
+        for chunk in request.missing.flatMap({ Array($0) }) {
+            let pages = blob.map.pageChunks
+            publish(.ownChunk(device, blob.name, page: chunk / pages, index: chunk % pages), blob.chunks[chunk])
+        }
     }
 
     func want(
         _ release: Digest?, on device: DeviceID, generation: UInt64, activation: ActivationCondition = .now,
         policy: DevicePolicy = DevicePolicy(
             reportInterval: Interval(milliseconds: 200),
-            sampling: SamplingPolicy(floor: 0.5, slope: 0.5, bytesPerDay: 1 << 24, burstBytes: 1 << 20))
+            sampling: SamplingPolicy(floor: 0.5, slope: 0.5, bytesPerDay: 1 << 24, burstBytes: 1 << 20)),
+        sources: [BlobSource] = []
     ) {
         let slots = release.map {
             [
                 DesiredSlot(
                     slot: .main, release: $0, activation: activation,
-                    deadline: Instant(milliseconds: 4_000_000_000_000))
+                    deadline: Instant(milliseconds: 4_000_000_000_000), sources: sources)
             ]
         }
         publish(.desired(device), Desired(generation: generation, slots: slots ?? [], policy: policy).encoded())

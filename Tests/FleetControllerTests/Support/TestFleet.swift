@@ -93,9 +93,11 @@ final class TestFleet: @unchecked Sendable {
 
     /// Pushes a version with material; `size` bytes of ONNX that do not compress.
     @discardableResult
-    func pushVersion(_ model: String = "m", size: Int = 100, dependencies: [VersionID] = []) async throws -> VersionID {
+    func pushVersion(
+        _ model: String = "m", size: Int = 100, image: [UInt8]? = nil, dependencies: [VersionID] = []
+    ) async throws -> VersionID {
         var generator = SystemRandomNumberGenerator()
-        let onnx = (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let onnx = image ?? (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }
         let record = try await controller.models.push(
             try ModelName(model), onnx: onnx, lineage: Lineage(dependencies: dependencies), material: Self.part(),
             by: Self.alice)
@@ -103,9 +105,9 @@ final class TestFleet: @unchecked Sendable {
     }
 
     /// A release of a new version, signed by both keys.
-    func approvedRelease(size: Int = 100) async throws -> ReleaseDetail {
+    func approvedRelease(size: Int = 100, image: [UInt8]? = nil) async throws -> ReleaseDetail {
         if keys.isEmpty { try await makeKeys() }
-        let version = try await pushVersion(size: size)
+        let version = try await pushVersion(size: size, image: image)
         let name = try await controller.releases.create(ReleaseRequest(versions: [.main: version]), by: Self.alice)
             .record.name
         _ = try await controller.releases.sign(

@@ -66,6 +66,9 @@ public enum SimulationError: Error, Sendable, CustomStringConvertible {
     case cannotWrite(String)
     case noFrames(device: String)
     case noIdentity(folder: String)
+    case noBroker(String)
+    case noReference(String)
+    case referenceFailed(String)
 
     public var description: String {
         switch self {
@@ -73,6 +76,9 @@ public enum SimulationError: Error, Sendable, CustomStringConvertible {
         case .noFrames(let device):
             "the stream has no frame of device \(device): check its id against the device pattern"
         case .noIdentity(let folder): "\(folder) holds no device identity: make one with `martlet device provision`"
+        case .noBroker(let what): "the broker cannot be used: \(what)"
+        case .noReference(let path): "\(path) is missing: build all of the package's products"
+        case .referenceFailed(let arguments): "martlet-pull-reference \(arguments) failed"
         }
     }
 }

@@ -62,19 +62,12 @@ final class Fixture: Sendable {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-worlds-\(UUID().uuidString)")
         var configuration = ControllerConfiguration(dataFolder: folder)
         configuration.devicePolicy = Self.policy()
-        try FileManager.default.createDirectory(at: configuration.keyFolder, withIntermediateDirectories: true)
         let rootKey = try Self.key("root")
-        try rootKey.write(pemFile: configuration.keyFolder.appendingPathComponent("root.pem").path)
         root = TrustedKey(id: rootKey.keyID, publicKey: rootKey.publicKey, holder: "root")
         people = [try Self.key("ops"), try Self.key("lead")]
-        for (name, key) in zip(["ops", "lead"], people) {
-            try key.write(pemFile: configuration.keyFolder.appendingPathComponent("\(name).pem").path)
-        }
-        let controller = try FleetController(
-            configuration: configuration, pki: FixturePKI(),
-            compile: { CompiledImage(bytes: $0, arenaBytes: TinyModel.arenaBytes, compiler: "virtual") },
-            logger: Logger(label: "fixture") { _ in SwiftLogNoOpLogHandler() }, now: { Self.beginning })
-        _ = try await controller.trust.initialise(holders: ["ops", "lead"], by: .local)
+        let controller = try await Self.controller(
+            configuration, root: rootKey, people: zip(["ops", "lead"], people).map { (holder: $0, key: $1) },
+            now: { Self.beginning })
         var devices: [(id: DeviceID, key: SigningKey)] = []
         for number in 1...Self.deviceCount {
             let id = DeviceID(unchecked: "d\(number < 10 ? "0" : "")\(number)")
@@ -109,6 +102,21 @@ final class Fixture: Sendable {
         _ name: String, gain: Float, isSound: Bool, _ people: [SigningKey], _ controller: FleetController
     ) async throws -> FixtureRelease {
         let image = try TinyModel.image(gain: gain)
+        let record = try await release(name, image, isSound: isSound, people, controller)
+        guard let digest = record.digest, let signed = record.signed else {
+            throw WorldError.fixture("release \(name) was not approved")
+        }
+        try await SteppedController.prepare(
+            SHA256.hash(image), chunks: chunks, blobs: controller.blobs, store: controller.store, at: beginning)
+        return FixtureRelease(
+            name: record.name, digest: digest, message: [UInt8](signed),
+            manifest: try ReleaseManifest(decoding: [UInt8](record.manifest)), image: image, isSound: isSound)
+    }
+
+    /// A release of one image that people signed, in use.
+    static func release(
+        _ name: String, _ image: [UInt8], isSound: Bool = true, _ people: [SigningKey], _ controller: FleetController
+    ) async throws -> ReleaseRecord {
         let version = try await controller.models.push(
             TinyModel.name, onnx: image, material: try TinyModel.part(image, isSound: isSound), by: .local
         ).id
@@ -126,14 +134,25 @@ final class Fixture: Sendable {
             try database.execute(sql: "UPDATE release SET stage = 'released' WHERE name = ?", arguments: [name])
             return try ReleaseRecord.fetchOne(database, key: ReleaseName(unchecked: name))
         }
-        guard let record, let digest = record.digest, let signed = record.signed else {
-            throw WorldError.fixture("release \(name) was not approved")
+        guard let record else { throw WorldError.fixture("release \(name) is not stored") }
+        return record
+    }
+
+    /// A controller in a folder of its own whose people hold these keys.
+    static func controller(
+        _ configuration: ControllerConfiguration, root: SigningKey, people: [(holder: String, key: SigningKey)],
+        now: @escaping @Sendable () -> Instant
+    ) async throws -> FleetController {
+        try FileManager.default.createDirectory(at: configuration.keyFolder, withIntermediateDirectories: true)
+        for (name, key) in [(holder: "root", key: root)] + people {
+            try key.write(pemFile: configuration.keyFolder.appendingPathComponent("\(name).pem").path)
         }
-        try await SteppedController.prepare(
-            SHA256.hash(image), chunks: chunks, blobs: controller.blobs, store: controller.store, at: beginning)
-        return FixtureRelease(
-            name: record.name, digest: digest, message: [UInt8](signed),
-            manifest: try ReleaseManifest(decoding: [UInt8](record.manifest)), image: image, isSound: isSound)
+        let controller = try FleetController(
+            configuration: configuration, pki: FixturePKI(),
+            compile: { CompiledImage(bytes: $0, arenaBytes: TinyModel.arenaBytes, compiler: "virtual") },
+            logger: Logger(label: "fixture") { _ in SwiftLogNoOpLogHandler() }, now: now)
+        _ = try await controller.trust.initialise(holders: people.map(\.holder), by: .local)
+        return controller
     }
 
     /// The release with this digest that a device may run, if it is one.

@@ -11,7 +11,10 @@ enum TinyModel {
     static let arenaBytes = 192
 
     /// An image whose weights follow from `gain`.
-    static func image(gain: Float) throws -> [UInt8] {
+    ///
+    /// - Parameter ballast: bytes of a constant that nothing reads and nothing compresses, for images as large as real
+    ///   ones.
+    static func image(gain: Float, ballast: Int = 0) throws -> [UInt8] {
         var image = ImageDescription()
         var generator = SeededGenerator(seed: UInt64(gain.bitPattern))
         let values = (0..<32).map { _ in (Float(generator.below(2000)) / 1000 - 1) * gain }
@@ -23,6 +26,17 @@ enum TinyModel {
             .init(.gemm, inputs: [x, weights], output: logits, name: "dense"),
             .init(.softmax(axis: 1, logarithmic: false), inputs: [logits], output: y, name: "softmax"),
         ]
+        if ballast > 0 {
+            let noise = [UInt8](unsafeUninitializedCapacity: ballast) { buffer, count in
+                for index in 0..<ballast / 8 {
+                    UnsafeMutableRawBufferPointer(buffer).storeBytes(
+                        of: generator.next(), toByteOffset: 8 * index, as: UInt64.self)
+                }
+                count = ballast & ~7
+            }
+            _ = image.add(
+                .init(name: "ballast", elementType: .uint8, kind: .constant, shape: [noise.count], data: noise))
+        }
         image.inputs = [x]
         image.outputs = [y]
         image.arenaBytes = arenaBytes

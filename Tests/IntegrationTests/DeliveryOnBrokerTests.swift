@@ -1,0 +1,167 @@
+import FleetModel
+import FleetStore
+import FleetWire
+import Foundation
+import Glibc
+import MQTTTransport
+import Testing
+import VirtualFleet
+
+/// The real controller, a real mosquitto and the agent's own transfer, when things are large or go wrong.
+@Suite("Delivery on a real broker", .serialized)
+struct DeliveryOnBrokerTests {
+    /// A folder, a broker and a controller with one image.
+    private final class Site: Sendable {
+        let folder: URL
+        let broker: BenchBroker
+        let controller: BenchController
+
+        init(bytes: Int, retainedLimit: Int = 512 << 20) async throws {
+            folder = FileManager.default.temporaryDirectory.appending(path: "delivery-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            broker = try BenchBroker(folder: folder)
+            controller = try await BenchController(
+                bytes: bytes, folder: folder.appending(path: "controller"), retainedLimit: retainedLimit)
+        }
+
+        deinit {
+            broker.stop()
+            try? FileManager.default.removeItem(at: folder)
+        }
+
+        /// Devices that are connected and have not begun.
+        func fleet(_ count: Int, _ delivery: DeliveryRecord) async throws -> PullFleet {
+            let map = try BlobMap(decoding: [UInt8](delivery.map))
+            let devices = folder.appending(path: "devices")
+            try FileManager.default.createDirectory(at: devices, withIntermediateDirectories: true)
+            let fleet = try PullFleet(
+                count: count, port: broker.port, blob: delivery.blob,
+                image: ImageReference(digest: delivery.image, bytes: map.imageBytes, arenaBytes: 192), folder: devices)
+            try await fleet.waitForConnections(seconds: 30)
+            return fleet
+        }
+    }
+
+    @Test("1,600 chunks reach every device whole, and the controller sends each once")
+    func manyChunks() async throws {
+        let site = try await Site(bytes: 1600 * WireLimits.chunkBytes - 4096)
+        try await site.controller.serve(port: site.broker.port) { delivery in
+            #expect(try BlobMap(decoding: [UInt8](delivery.map)).chunks.count == 1600)
+            let fleet = try await site.fleet(3, delivery)
+            let (complete, _, failures) = try await fleet.pull(seconds: 120)
+            fleet.stop()
+            #expect(complete == 3, "\(failures)")
+            let published = try await site.controller.published()
+            #expect(Double(published) <= 1.05 * Double(delivery.bytes))
+        }
+    }
+
+    @Test("a hundred readers that subscribe to everything and read nothing keep nobody waiting")
+    func stalledReaders() async throws {
+        let site = try await Site(bytes: 4 << 20)
+        try await site.controller.serve(port: site.broker.port) { delivery in
+            let stalled = try (0..<100).map { try StalledReader(number: $0, port: site.broker.port) }
+            let fleet = try await site.fleet(5, delivery)
+            let (complete, time, failures) = try await fleet.pull(seconds: 60)
+            fleet.stop()
+            #expect(complete == 5, "\(failures)")
+            #expect(time < .seconds(30))
+            for reader in stalled { reader.close() }
+        }
+    }
+
+    @Test("a broker that is killed in mid-transfer comes back empty, is seeded again, and every device gets through")
+    func brokerKilled() async throws {
+        let site = try await Site(bytes: 24 << 20)
+        try await site.controller.serve(port: site.broker.port) { delivery in
+            let fleet = try await site.fleet(20, delivery)
+            async let outcome = fleet.pull(seconds: 120)
+            while await fleet.share() < 0.2 { try await Task.sleep(for: .milliseconds(5)) }
+            try site.broker.restart()
+            let finishedBefore = fleet.finished
+            let (complete, _, failures) = try await outcome
+            fleet.stop()
+            #expect(finishedBefore < 20)
+            #expect(complete == 20, "\(failures)")
+        }
+    }
+
+    @Test("a retained chunk that somebody damaged is seen by every device, asked for, and mended once for all")
+    func damagedChunk() async throws {
+        let site = try await Site(bytes: 4 << 20)
+        try await site.controller.serve(port: site.broker.port) { delivery in
+            let map = try BlobMap(decoding: [UInt8](delivery.map))
+            try await Vandal.overwrite(map.topic(ofChunk: 20, in: delivery.blob), port: site.broker.port)
+            let fleet = try await site.fleet(30, delivery)
+            let (complete, _, failures) = try await fleet.pull(seconds: 120)
+            fleet.stop()
+            #expect(complete == 30, "\(failures)")
+            let published = try await site.controller.published()
+            #expect(Double(published) <= 1.05 * Double(delivery.bytes))
+        }
+    }
+
+    @Test("an image past the cap on retained bytes is sent to whoever asks")
+    func pastTheCap() async throws {
+        let site = try await Site(bytes: 4 << 20, retainedLimit: 1 << 20)
+        try await site.controller.serve(port: site.broker.port) { delivery in
+            #expect(delivery.publishedAt == nil)
+            let fleet = try await site.fleet(3, delivery)
+            let (complete, _, failures) = try await fleet.pull(seconds: 120)
+            fleet.stop()
+            #expect(complete == 3, "\(failures)")
+            let published = try await site.controller.published()
+            #expect(Double(published) <= 3 * 1.05 * Double(delivery.bytes))
+        }
+    }
+}
+
+/// A client that subscribes to every chunk and never reads its socket.
+private final class StalledReader {
+    private let descriptor: Int32
+
+    init(number: Int, port: Int) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var small: Int32 = 4096
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &small, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let code = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(code == 0)
+        let name = Array("stalled-\(number)".utf8)
+        let filter = Array("martlet/v1/blob/#".utf8)
+        // CONNECT (MQTT 3.1.1, 3.1) with a clean session and no keep-alive, then SUBSCRIBE (3.8) at QoS 0.
+        let connectBody: [UInt8] = [0, 4] + Array("MQTT".utf8) + [4, 2, 0, 0, 0, UInt8(name.count)] + name
+        let subscribeBody: [UInt8] = [0, 1, 0, UInt8(filter.count)] + filter + [0]
+        let bytes =
+            [0x10, UInt8(connectBody.count)] + connectBody + [0x82, UInt8(subscribeBody.count)] + subscribeBody
+        try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+    }
+
+    func close() { Glibc.close(descriptor) }
+}
+
+/// Somebody who may write where only the controller should.
+private enum Vandal {
+    /// Puts other bytes in the place of a retained message.
+    static func overwrite(_ topic: Topic, port: Int) async throws {
+        let loop = try MQTTLoop()
+        loop.start()
+        defer { loop.stop() }
+        let client = try loop.makeClient(MQTTConfiguration(host: "127.0.0.1", port: port, clientID: "vandal")) { _ in }
+        client.connect()
+        let result = await withCheckedContinuation { continuation in
+            client.publish(
+                topic: Topics().text(topic), payload: [UInt8](repeating: 7, count: WireLimits.chunkBytes),
+                qos: .atLeastOnce, retain: true, priority: .control
+            ) { continuation.resume(returning: $0) }
+        }
+        #expect(result == .acknowledged)
+    }
+}

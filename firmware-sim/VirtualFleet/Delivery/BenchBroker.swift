@@ -1,0 +1,106 @@
+package import Foundation
+import Glibc
+import Synchronization
+
+/// A real mosquitto for one measurement, in a folder of its own, without persistence.
+package final class BenchBroker: Sendable {
+    package let port: Int
+    private let process: Mutex<pid_t>
+    private let configuration: URL
+
+    /// Starts it and waits until it listens.
+    package init(folder: URL) throws {
+        port = Int.random(in: 20_000..<30_000)
+        configuration = folder.appending(path: "broker.conf")
+        try """
+        listener \(port) 127.0.0.1
+        user \(NSUserName())
+        allow_anonymous true
+        persistence false
+        max_connections -1
+        set_tcp_nodelay true
+
+        """.write(to: configuration, atomically: true, encoding: .utf8)
+        process = Mutex(try Self.start(configuration))
+        try wait()
+    }
+
+    private static func start(_ configuration: URL) throws -> pid_t {
+        try ChildProcess.start(["/usr/sbin/mosquitto", "-c", configuration.path()])
+    }
+
+    private func wait() throws {
+        for _ in 0..<Self.patience where !isListening { usleep(20_000) }
+        guard isListening else { throw SimulationError.noBroker("it does not listen on port \(port)") }
+    }
+
+    /// Looks at the broker's start, 20 ms apart.
+    private static let patience = 250
+
+    deinit { stop() }
+
+    /// Ends it at once, as kill -9 does; what it retained is gone.
+    package func stop() {
+        process.withLock { process in
+            guard process > 0 else { return }
+            kill(process, SIGKILL)
+            var status: Int32 = 0
+            waitpid(process, &status, 0)
+            process = 0
+        }
+    }
+
+    /// Starts it again on the same port, empty.
+    package func restart() throws {
+        stop()
+        try process.withLock { $0 = try Self.start(configuration) }
+        try wait()
+    }
+
+    private var processID: pid_t { process.withLock { $0 } }
+
+    /// The largest resident set since `forgetPeak`, in bytes.
+    package var peakMemory: Int {
+        let text = (try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return (line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
+    }
+
+    /// The peak counts from here.
+    package func forgetPeak() {
+        try? "5".write(toFile: "/proc/\(processID)/clear_refs", atomically: false, encoding: .utf8)
+    }
+
+    private var isListening: Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+}
+
+/// A program that is started without a shell.
+enum ChildProcess {
+    /// Starts a program with its first argument as the path; its output goes nowhere.
+    static func start(_ arguments: [String]) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
+            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
+        }
+        var process: pid_t = 0
+        let vector = arguments.map { strdup($0) } + [nil]
+        defer { for argument in vector { free(argument) } }
+        let code = posix_spawn(&process, arguments[0], &actions, nil, vector, environ)
+        guard code == 0 else { throw SimulationError.noBroker("\(arguments[0]): \(String(cString: strerror(code)))") }
+        return process
+    }
+}

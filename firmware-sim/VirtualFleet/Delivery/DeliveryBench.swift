@@ -1,0 +1,100 @@
+import FleetModel
+import FleetStore
+import FleetWire
+import Foundation
+
+/// Delivers one image to many devices over a real broker, beside a reference that does the same pull in C.
+public struct DeliveryBench: Sendable {
+    /// Devices that pull.
+    public var devices: Int
+    /// Size of the image, in bytes.
+    public var bytes: Int
+    /// Where devices and reference write; removed at the end.
+    public var folder: String
+
+    public init(devices: Int, bytes: Int, folder: String) {
+        self.devices = devices
+        self.bytes = bytes
+        self.folder = folder
+    }
+
+    /// Most devices of a run: one process holds them all.
+    public static let deviceLimit = 5000
+    /// The largest image of a run, which the broker must retain: 256 MiB.
+    public static let byteLimit = 256 << 20
+    /// Seconds until a device that is not through counts as incomplete.
+    private static let patience = 300
+
+    /// What a run measured.
+    public struct Result: Codable, Sendable {
+        /// Seconds from "all connected" until the last device had the blob.
+        public var wall: Double
+        /// The same for the reference.
+        public var reference: Double
+        /// Seconds in which the broker gives the same bytes to as many subscribers that do nothing with them.
+        public var fanOut: Double
+        /// What the controller published in all, topics and payloads.
+        public var published: Int
+        public var blob: Int
+        /// Bytes that the broker keeps for it: chunks, map, manifest and roles.
+        public var retained: Int
+        /// The broker's largest resident set while the devices pulled.
+        public var brokerPeak: Int
+        public var complete: Int
+        public var devices: Int
+        /// What went wrong, for people; not in the JSON.
+        public var failures: [String] = []
+
+        private enum CodingKeys: String, CodingKey {
+            case wall = "wall_s"
+            case reference = "reference_wall_s"
+            case fanOut = "fanout_wall_s"
+            case published = "published_bytes"
+            case blob = "blob_bytes"
+            case retained = "retained_bytes"
+            case brokerPeak = "broker_peak_rss_bytes"
+            case complete, devices
+        }
+    }
+
+    /// Runs controller, broker, devices and reference.
+    public func run() async throws -> Result {
+        let reference = try ReferencePull()
+        let place = URL(filePath: folder).appending(path: "martlet-bench-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: place) }
+        let broker = try BenchBroker(folder: place)
+        defer { broker.stop() }
+        let controller = try await BenchController(bytes: bytes, folder: place.appending(path: "controller"))
+        return try await controller.serve(port: broker.port) { delivery in
+            var result = try await self.pull(delivery, broker, place)
+            (result.published, result.retained) = (try await controller.published(), try await controller.retained())
+            let map = try BlobMap(decoding: [UInt8](delivery.map))
+            result.reference = try await reference.pull(
+                map, blob: delivery.blob, devices: devices, port: broker.port, folder: place)
+            result.fanOut = try await reference.fanOut(
+                chunks: map.chunks.count, bytes: map.chunkBytes, devices: devices, port: broker.port)
+            return result
+        }
+    }
+
+    private func pull(_ delivery: DeliveryRecord, _ broker: BenchBroker, _ place: URL) async throws -> Result {
+        let map = try BlobMap(decoding: [UInt8](delivery.map))
+        let folder = place.appending(path: "devices")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let fleet = try PullFleet(
+            count: devices, port: broker.port, blob: delivery.blob,
+            image: ImageReference(digest: delivery.image, bytes: map.imageBytes, arenaBytes: TinyModel.arenaBytes),
+            folder: folder)
+        defer {
+            fleet.stop()
+            try? FileManager.default.removeItem(at: folder)
+        }
+        try await fleet.waitForConnections(seconds: 60)
+        broker.forgetPeak()
+        let (complete, time, failures) = try await fleet.pull(seconds: Self.patience)
+        return Result(
+            wall: time / .seconds(1), reference: 0, fanOut: 0, published: 0, blob: map.bytes, retained: 0,
+            brokerPeak: broker.peakMemory, complete: complete, devices: devices, failures: failures)
+    }
+}

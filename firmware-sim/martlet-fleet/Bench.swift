@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import VirtualFleet
+
+/// Measurements on real brokers.
+struct Bench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure on a real broker, beside a reference in the same run.", subcommands: [BenchDelivery.self])
+}
+
+/// One image to many devices.
+struct BenchDelivery: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delivery",
+        abstract: "Deliver one image to many devices over a mosquitto of its own.",
+        discussion: """
+            The controller publishes the image once; every device pulls it with the agent's own transfer: pages of \
+            retained chunks, each checked and written to a file. Then martlet-pull-reference, plain C that does the \
+            same and nothing else, pulls as often, and the bare fan-out of the broker is measured. Both clocks start \
+            when all have connected.
+            """)
+
+    @Option(help: "Devices that pull.") var devices = 500
+    @Option(help: "Size of the image, such as 10MiB.") var size = "10MiB"
+    @Option(help: "Where devices and reference write (default: the temporary folder).") var folder: String?
+    @Flag(help: "Print one line of JSON.") var json = false
+
+    func run() async throws {
+        guard (1...DeliveryBench.deviceLimit).contains(devices) else {
+            throw ValidationError("--devices is 1 to \(DeliveryBench.deviceLimit)")
+        }
+        guard let bytes = ByteCount(size)?.bytes, (64...DeliveryBench.byteLimit).contains(bytes) else {
+            throw ValidationError("--size '\(size)': write 10MiB, 512KiB or bytes, up to 256MiB")
+        }
+        OpenFiles.raiseLimit()
+        let result = try await DeliveryBench(
+            devices: devices, bytes: bytes, folder: folder ?? FileManager.default.temporaryDirectory.path()
+        ).run()
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            Output.line(String(decoding: try encoder.encode(result), as: UTF8.self))
+        } else {
+            print(result)
+        }
+        for failure in result.failures.prefix(5) { FileHandle.standardError.write(Data("\(failure)\n".utf8)) }
+        if result.complete < devices { throw ExitCode(1) }
+    }
+
+    private func print(_ result: DeliveryBench.Result) {
+        let ratio = { (a: Double, b: Double) in String(format: "%.2f", b > 0 ? a / b : 0) }
+        let mebibytes = { (bytes: Int) in String(format: "%.1f MiB", Double(bytes) / 1_048_576) }
+        Output.line(
+            """
+            \(result.complete) of \(result.devices) devices complete in \(String(format: "%.2f", result.wall)) s
+            reference in C: \(String(format: "%.2f", result.reference)) s, ratio \(ratio(result.wall, result.reference))
+            bare fan-out: \(String(format: "%.2f", result.fanOut)) s, ratio \(ratio(result.wall, result.fanOut))
+            published: \(mebibytes(result.published)) for a blob of \(mebibytes(result.blob))
+            broker: \(mebibytes(result.brokerPeak)) at most, \(mebibytes(result.retained)) retained
+            """)
+    }
+}
+
+/// A number of bytes as people write it.
+struct ByteCount {
+    let bytes: Int
+
+    init?(_ text: String) {
+        let units = ["KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "": 1]
+        let digits = text.prefix { $0.isNumber }
+        guard let number = Int(digits), let unit = units[String(text.dropFirst(digits.count))] else { return nil }
+        let (product, overflow) = number.multipliedReportingOverflow(by: unit)
+        if overflow { return nil }
+        bytes = product
+    }
+}
+
+/// How many files and sockets this process may open.
+enum OpenFiles {
+    /// Raises the limit as far as the system lets it.
+    static func raiseLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
