@@ -19,6 +19,9 @@ package final class SteppedController: Sendable {
     private let topics: Topics
     private let due: SharedFlag
 
+    /// Bytes of a chunk of a difference: differences between small images still come in many.
+    private static let deltaChunk = 16
+
     /// What the controller does to its broker.
     package struct Network: Sendable {
         package var isConnected: @Sendable () -> Bool
@@ -51,7 +54,7 @@ package final class SteppedController: Sendable {
         link.attach(delivery.inbox)
         self.delivery = delivery
         fetches = FetchService(delivery: delivery, logger: logger)
-        deltas = DeltaService(context: context, made: { due.set() })
+        deltas = DeltaService(context: context, chunkBytes: Self.deltaChunk, made: { due.set() })
         ingest = IngestService(
             context: context, send: { topic, payload in _ = network.publish(topic, payload) }, judge: { _ in },
             reseed: { [logger] need in

@@ -183,7 +183,9 @@ struct FetchQueueTests {
     func bounded() {
         var queue = FetchQueue()
         for _ in 0..<3 { expect(true, queue.add(Self.request(0), from: Self.device(1))) }
-        for page in 1..<DeliveryLimits.fetchesPerDevice { expect(true, queue.add(Self.request(page), from: Self.device(1))) }
+        for page in 1..<DeliveryLimits.fetchesPerDevice {
+            expect(true, queue.add(Self.request(page), from: Self.device(1)))
+        }
         expect(false, queue.add(Self.request(99), from: Self.device(1)))
         var count = 0
         while queue.next() != nil { count += 1 }

@@ -33,7 +33,7 @@ enum JSONTwin {
         case let interval as Interval: "\(interval.milliseconds)"
         case let version as VersionID: array([version.model, version.number])
         case let activation as ActivationCondition: array(code(of: activation))
-        case let source as BlobSource: array([source.image, source.blob] + (source.base.map { [$0] } ?? []))
+        case let source as BlobSource: "[\(json(source.image)),\(json(source.blob)),\(source.base.map(json) ?? "null")]"
         case let dependency as Dependency: array([dependency.version, dependency.requires])
         case let channel as Channel: array([channel.name, channel.unit])
         case let bins as BinCounts: array([bins.under, bins.over, bins.missing, bins.bins])

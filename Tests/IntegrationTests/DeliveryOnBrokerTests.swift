@@ -42,18 +42,38 @@ struct DeliveryOnBrokerTests {
         }
     }
 
-    @Test("1,600 chunks reach every device whole, and the controller sends each once")
+    @Test(
+        "1,600 chunks reach every device whole, in less than 4 MiB of memory each, and the controller sends each once")
     func manyChunks() async throws {
         let site = try await Site(bytes: 1600 * WireLimits.chunkBytes - 4096)
         try await site.controller.serve(port: site.broker.port) { delivery in
             #expect(try BlobMap(decoding: [UInt8](delivery.map)).chunks.count == 1600)
             let fleet = try await site.fleet(3, delivery)
+            let before = Self.anonymousMemory
+            let watcher = Task {
+                var most = before
+                while !Task.isCancelled {
+                    most = max(most, Self.anonymousMemory)
+                    try? await Task.sleep(for: .milliseconds(20))
+                }
+                return most
+            }
             let (complete, _, failures) = try await fleet.pull(seconds: 120)
+            watcher.cancel()
+            let most = await watcher.value
             fleet.stop()
             #expect(complete == 3, "\(failures)")
+            #expect(most - before < 3 * 4 << 20)
             let published = try await site.controller.published()
             #expect(Double(published) <= 1.05 * Double(delivery.bytes))
         }
+    }
+
+    /// Memory of this process that is no file's, in bytes.
+    private static var anonymousMemory: Int {
+        let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+        return (line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
     }
 
     @Test("a hundred readers that subscribe to everything and read nothing keep nobody waiting")
@@ -76,7 +96,7 @@ struct DeliveryOnBrokerTests {
         try await site.controller.serve(port: site.broker.port) { delivery in
             let fleet = try await site.fleet(20, delivery)
             async let outcome = fleet.pull(seconds: 120)
-            while await fleet.share() < 0.2 { try await Task.sleep(for: .milliseconds(5)) }
+            for _ in 0..<4000 where await fleet.share() < 0.2 { try await Task.sleep(for: .milliseconds(5)) }
             try site.broker.restart()
             let finishedBefore = fleet.finished
             let (complete, _, failures) = try await outcome

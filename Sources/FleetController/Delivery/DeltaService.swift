@@ -10,14 +10,19 @@ import Metrics
 /// next. Delivery publishes those that are worth it.
 final class DeltaService: Sendable {
     private let context: ControllerContext
+    private let encoder: ImageEncoder
     private let wakeup = Wakeup()
     /// Called after a difference was made that is worth its while.
     private let made: @Sendable () -> Void
     private let saved = Counter(label: "martlet_delta_bytes_saved_total")
 
-    init(context: ControllerContext, made: @escaping @Sendable () -> Void) {
+    /// - Parameter chunkBytes: how differences are cut; small worlds cut them smaller.
+    init(
+        context: ControllerContext, chunkBytes: Int = WireLimits.chunkBytes, made: @escaping @Sendable () -> Void
+    ) {
         self.context = context
         self.made = made
+        encoder = ImageEncoder(blobs: context.blobs, chunkBytes: chunkBytes)
     }
 
     /// A pair of images, and how many devices run the base.
@@ -75,7 +80,6 @@ final class DeltaService: Sendable {
     }
 
     private func make(_ pair: Pair) async throws {
-        let encoder = ImageEncoder(blobs: context.blobs)
         let full = try encoder.full(pair.image)
         let worthwhile = full.map.bytes / 10 * DeliveryLimits.deltaTenths
         let delta = try encoder.delta(from: pair.base, to: pair.image, below: worthwhile)

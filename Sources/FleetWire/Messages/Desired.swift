@@ -99,15 +99,14 @@ extension DesiredSlot {
 }
 
 extension BlobSource {
-    /// `[image, blob]` or `[image, blob, base]`.
-    var cbor: CBOR { .array([image, blob].map(CBOR.digest) + (base.map { [.digest($0)] } ?? [])) }
+    /// `[image, blob, base or null]`.
+    var cbor: CBOR { .array([.digest(image), .digest(blob), base.map(CBOR.digest) ?? .null]) }
 
     init(cbor: CBOR) throws(WireError) {
-        let items = try cbor.asArray(limit: 3)
-        guard items.count >= 2 else { throw WireError(.outOfRange, "a source is an image and a blob") }
+        let items = try cbor.asTuple(3)
         self.init(
             image: try items[0].asDigest(), blob: try items[1].asDigest(),
-            base: items.count == 3 ? try items[2].asDigest() : nil)
+            base: items[2] == .null ? nil : try items[2].asDigest())
     }
 }
 

@@ -36,7 +36,7 @@ extension Setting {
         "monitoring.group_by", .list, default: "group", "Tags whose values are the groups of drift and accuracy.")
     static let retainedBytes = Setting(
         "delivery.retained_bytes", .integer(1_048_576...2_147_483_648), default: "268435456",
-        "Most bytes of blobs that the broker keeps retained.")
+        "Most bytes of blobs that the broker keeps retained; what is past it is sent to each device that asks.")
     static let trainers = Setting(
         "training.trainers", .list, default: "", "Trainers beside the built-in one, each name=command.")
     /// How long a trainer may take.

@@ -1,8 +1,8 @@
-package import FleetController
+import FleetController
 import FleetCrypto
 import FleetModel
 package import FleetStore
-import Foundation
+package import Foundation
 import GRDB
 
 /// The real controller with one released image of the wanted size and no devices: it publishes, and mends what it is
