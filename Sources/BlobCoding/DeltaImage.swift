@@ -34,20 +34,11 @@ struct DeltaImage {
         constants = (0..<reader.tensorCount).compactMap { index in
             let record = reader.tensor(index)
             guard record.kind == .constant, record.byteCount > 0,
-                let kind = ElementKind(width: record.elementType.size, isFloat: record.elementType.isFloat)
+                let kind = ElementKind(width: record.elementType.size, isFloat: record.elementType.isFloating)
             else { return nil }
             let start = weights + Int(record.offset)
             let end = min(start + ImageFormat.aligned(Int(record.byteCount)), file.count)
             return Constant(name: reader.tensorName(index), kind: kind, range: start..<end)
         }.sorted { $0.range.lowerBound < $1.range.lowerBound }
-    }
-}
-
-extension ElementType {
-    fileprivate var isFloat: Bool {
-        switch self {
-        case .float16, .float32, .float64: true
-        case .uint8, .int8, .int16, .int32, .int64, .bool: false
-        }
     }
 }

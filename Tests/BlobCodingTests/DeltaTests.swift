@@ -37,7 +37,21 @@ struct DeltaTests {
         #expect(share <= 0.6)
     }
 
-    @Test("the same fine-tune of int8 weights costs at most 6 %")
+    @Test("a fine-tune of a trained model costs at most 60 % of its image", arguments: ["ic_fp32"])
+    func trained(name: String) throws {
+        let model = try TrainedModel(name)
+        #expect(try Self.share(from: model.image(), to: model.tuned(1e-3).image()) <= 0.6)
+    }
+
+    @Test("the same fine-tune of a quantized one costs at most 6 %", arguments: ["ad_int8"])
+    func quantized(name: String) throws {
+        let model = try TrainedModel(name)
+        let (old, new) = (try model.image(), try model.tuned(1e-3).image())
+        #expect(old != new)
+        #expect(try Self.share(from: old, to: new) <= 0.06)
+    }
+
+    @Test("the same fine-tune of int8 weights of one scale a layer costs at most 6 %")
     func integers() throws {
         let scales = Self.network.scales
         let share = try Self.share(

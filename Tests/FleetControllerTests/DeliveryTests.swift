@@ -69,7 +69,8 @@ struct DeliveryTests {
 
     @Test("an image that compresses goes out as zstd")
     func codec() async throws {
-        let blobs = try await TestFleet().controller.blobs
+        let fleet = try await TestFleet()
+        let blobs = fleet.controller.blobs
         let image = [UInt8](repeating: 7, count: 200_000)
         let encoded = try ImageEncoder(blobs: blobs).full(try blobs.write(image))
         let file = try blobs.read(encoded.file)

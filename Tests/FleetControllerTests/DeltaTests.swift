@@ -29,10 +29,19 @@ struct DeltaTests {
             let draw = Float(Int64(bitPattern: state >> 40)) / Float(1 << 24) - 0.5
             return draw + (index % 2 == 0 ? step : -step)
         }
+        return try image(weights.withUnsafeBytes { [UInt8]($0) })
+    }
+
+    /// An image of bytes that nothing compresses.
+    private static func noise() throws -> [UInt8] {
+        var random = SystemRandomNumberGenerator()
+        return try image((0..<40_000).map { _ in UInt8.random(in: 0...255, using: &random) })
+    }
+
+    private static func image(_ bytes: [UInt8]) throws -> [UInt8] {
         var image = ImageDescription()
-        let bytes = weights.withUnsafeBytes { [UInt8]($0) }
         _ = image.add(
-            .init(name: "w", elementType: .float32, kind: .constant, shape: [weights.count], data: bytes))
+            .init(name: "w", elementType: .float32, kind: .constant, shape: [bytes.count / 4], data: bytes))
         let x = image.add(.input("x", shape: [1, 4], at: 0))
         let y = image.add(.output("y", shape: [1, 4], at: 64))
         image.operations = [.init(.copy, inputs: [x], output: y, name: "copy")]
@@ -140,8 +149,8 @@ struct DeltaTests {
         "a difference that saves less than a tenth, or between what are no images, is remembered and not kept",
         arguments: [true, false])
     func worthless(isImage: Bool) async throws {
-        let old = isImage ? try Self.image(seed: 1) : [UInt8]((0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 7) })
-        let new = isImage ? try Self.image(seed: 2) : [UInt8]((0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 11) })
+        let old = isImage ? try Self.noise() : [UInt8]((0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 7) })
+        let new = isImage ? try Self.noise() : [UInt8]((0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 11) })
         let (fleet, _) = try await fleet(old: old, new: new)
         await DeltaService(context: fleet.controller.context) {}.round()
         let (records, deliveries) = try await fleet.read { database in

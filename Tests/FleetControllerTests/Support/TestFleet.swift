@@ -6,6 +6,7 @@ import Foundation
 import GRDB
 import Logging
 import MQTTTransport
+import ModelImage
 import Sketches
 import Testing
 
@@ -39,7 +40,11 @@ final class TestFleet: @unchecked Sendable {
     ) throws -> FleetController {
         try FleetController(
             configuration: configuration, pki: pki,
-            compile: { CompiledImage(bytes: [0x49] + $0, arenaBytes: 64, compiler: "test") },
+            compile: { onnx in
+                // A real image stays one; anything else only has to differ from its ONNX.
+                let isImage = onnx.starts(with: withUnsafeBytes(of: ImageFormat.magic.littleEndian, Array.init))
+                return CompiledImage(bytes: isImage ? onnx : [0x49] + onnx, arenaBytes: 64, compiler: "test")
+            },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { clock.now })
     }
 

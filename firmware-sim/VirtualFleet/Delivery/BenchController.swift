@@ -5,22 +5,33 @@ package import FleetStore
 package import Foundation
 import GRDB
 
-/// The real controller with one released image of the wanted size and no devices: it publishes, and mends what it is
-/// asked for.
+/// The real controller with one released image of the wanted size: it publishes, and mends what its devices ask for.
 package struct BenchController: Sendable {
     private let controller: FleetController
     private let image: Digest
 
-    /// - Parameter bytes: about the size of the image, which does not compress.
-    package init(bytes: Int, folder: URL, retainedLimit: Int = 512 << 20) async throws {
+    /// - Parameters:
+    ///   - bytes: about the size of the image, which does not compress.
+    ///   - devices: those of a `PullFleet` of this size are provisioned.
+    ///   - chunks: into how many chunks it is cut, about; nil: into those of 64 KiB.
+    package init(
+        bytes: Int, devices: Int, chunks: Int? = nil, folder: URL, retainedLimit: Int = 512 << 20
+    ) async throws {
         let people = try ["ops", "lead"].map { (holder: $0, key: try SigningKey.generate()) }
         var configuration = ControllerConfiguration(dataFolder: folder)
         configuration.retainedBytesLimit = retainedLimit
         controller = try await Fixture.controller(
             configuration, root: try SigningKey.generate(), people: people, now: { Instant.now() })
+        for number in 0..<devices {
+            _ = try await controller.devices.provision(DeviceRequest(id: PullFleet.name(number)), by: .local)
+        }
         let image = try TinyModel.image(gain: 1, ballast: bytes)
         _ = try await Fixture.release("bench", image, people.map(\.key), controller)
         self.image = SHA256.hash(image)
+        if let chunks {
+            try await SteppedController.prepare(
+                self.image, chunks: chunks, blobs: controller.blobs, store: controller.store, at: Instant.now())
+        }
     }
 
     /// Runs the controller, and `body` once the image can be had.

@@ -65,7 +65,8 @@ public struct DeliveryBench: Sendable {
         defer { try? FileManager.default.removeItem(at: place) }
         let broker = try BenchBroker(folder: place)
         defer { broker.stop() }
-        let controller = try await BenchController(bytes: bytes, folder: place.appending(path: "controller"))
+        let controller = try await BenchController(
+            bytes: bytes, devices: devices, folder: place.appending(path: "controller"))
         return try await controller.serve(port: broker.port) { delivery in
             var result = try await self.pull(delivery, broker, place)
             (result.published, result.retained) = (try await controller.published(), try await controller.retained())

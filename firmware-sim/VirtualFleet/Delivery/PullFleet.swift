@@ -22,16 +22,23 @@ package final class PullFleet: Sendable {
         var end = ContinuousClock.now
     }
 
+    /// What a device is called.
+    static func name(_ number: Int) -> DeviceID { DeviceID(unchecked: "bench-\(number)") }
+
     /// Makes devices and connects them.
-    package init(count: Int, port: Int, blob: Digest, image: ImageReference, folder: URL) throws {
+    ///
+    /// - Parameter bytesPerSecond: of each device; 0: as fast as chunks come.
+    package init(
+        count: Int, port: Int, blob: Digest, image: ImageReference, folder: URL, bytesPerSecond: Int = 0
+    ) throws {
         self.blob = blob
         self.image = image
         let loop = try MQTTLoop()
         self.loop = loop
         members = try (0..<count).map { number in
             try PullingDevice(
-                DeviceID("bench-\(number)"), loop: loop, port: port,
-                folder: folder.appending(path: "device-\(number)").path())
+                Self.name(number), loop: loop, port: port,
+                folder: folder.appending(path: "device-\(number)").path(), bytesPerSecond: bytesPerSecond)
         }
         loop.start()
         for member in members { member.connect() }
@@ -112,13 +119,14 @@ private final class PullingDevice: PullEnvironment, @unchecked Sendable {
     var isReady: Bool { ready.load(ordering: .relaxed) }
     var isConnected: Bool { isReady }
 
-    init(_ device: DeviceID, loop: MQTTLoop, port: Int, folder: String) throws {
+    init(_ device: DeviceID, loop: MQTTLoop, port: Int, folder: String, bytesPerSecond: Int) throws {
         self.device = device
         self.loop = loop
         platform = .system(loop: loop)
         var limits = DeviceLimits()
         limits.startSpread = Interval(milliseconds: 0)
         limits.diskReserve = 0
+        limits.pull.bytesPerSecond = bytesPerSecond
         self.limits = limits
         images = try ImageFolder(path: folder, files: platform.files)
         let configuration = MQTTConfiguration(host: "127.0.0.1", port: port, clientID: device.text)
