@@ -125,6 +125,18 @@ struct PullMachineTests {
         #expect(pull.wakeAt == Self.at(9))
     }
 
+    @Test("a damaged chunk is asked for at its page's first timeout: waiting would not mend it")
+    func damaged() {
+        var pull = Self.machine(chunks: 8)
+        _ = pull.handle(.connected, at: Self.start)
+        for chunk in [0, 1, 3, 4, 5] { _ = pull.handle(.chunk(chunk, isGood: true), at: Self.start) }
+        _ = pull.handle(.chunk(2, isGood: false), at: Self.start)
+        let actions = pull.handle(.tick, at: Self.at(6))
+        #expect(actions.contains(.need([2..<3])))
+        // The other page misses chunks that nobody damaged: it has more patience.
+        #expect(!actions.contains(.need([6..<8])))
+    }
+
     @Test("a bad chunk is not held, is counted, and may come good later")
     func badChunk() {
         var pull = Self.machine(chunks: 1)

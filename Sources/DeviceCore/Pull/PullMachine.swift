@@ -59,6 +59,8 @@ public struct PullMachine: Sendable {
         var openedAt: Instant
         var lastProgress: Instant
         var timeouts = 0
+        /// A chunk came with another digest: waiting will not mend it.
+        var isDamaged = false
     }
 
     private var open: [Int: OpenPage] = [:]
@@ -128,8 +130,9 @@ public struct PullMachine: Sendable {
         guard wants(index) else { return [] }
         let page = index / pageChunks
         guard isGood else {
-            // The same bytes would come again: only the controller can mend them, after the page's timeouts.
+            // The same bytes would come again: only the controller can mend them, asked at the page's next timeout.
             badChunks += 1
+            open[page]?.isDamaged = true
             return []
         }
         bitmap.insert(index)
@@ -197,10 +200,11 @@ public struct PullMachine: Sendable {
             late.timeouts += 1
             late.lastProgress = now
             actions += [.unsubscribe(page: number), .subscribe(page: number)]
-            if late.timeouts >= limits.timeoutsUntilNeed {
+            if late.timeouts >= limits.timeoutsUntilNeed || late.isDamaged {
                 guard needsSent < limits.needs else { return giveUp() }
                 needsSent += 1
                 late.timeouts = 0
+                late.isDamaged = false
                 actions.append(.need(bitmap.missing(in: chunks(of: number))))
             }
             open[number] = late
