@@ -291,7 +291,8 @@ if !deviceOnly {
             name: "FleetControllerTests",
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "Sketches", "RolloutCore",
-                "RetrainCore", "ModelCompiler", "ONNXFormat", "Training", "MQTTTransport", "FrameSource", "BlobCoding", "ModelImage", grdb,
+                "RetrainCore", "ModelCompiler", "ONNXFormat", "Training", "MQTTTransport", "FrameSource", "BlobCoding",
+                "ModelImage", grdb,
                 logging,
             ],
             swiftSettings: strict),
