@@ -195,7 +195,7 @@ public struct Model: ~Copyable {
         try read(output: 0, into: output)
     }
 
-    /// Runs a model of one float input and one float output; throws as ``run(_:into:)`` does.
+    /// Runs a model of one float input and one float output; throws as `run` over buffers does.
     public mutating func predict(_ input: [Float]) throws(RuntimeError) -> [Float] {
         try requireSinglePorts()
         let tensor = reader.tensor(reader.output(0))

@@ -17,7 +17,7 @@ public enum RuntimeError: Error, Equatable, Sendable {
     /// The model has more than one input or output; use the functions that name a port.
     case severalPorts(inputs: Int, outputs: Int)
 
-    /// A stable number for logs and receipts: an ``ImageError``'s code, or 100 and above.
+    /// A stable number for logs and receipts: an `ImageError`'s code, or 100 and above.
     public var code: Int {
         switch self {
         case .image(let error): Int(error.code.rawValue)

@@ -8,8 +8,8 @@ public import ONNXFormat
 /// let compiled = try ModelCompiler.compile(model, options: CompileOptions(dims: ["N": 1]))
 /// print(compiled.report)
 /// ```
-/// The way of a model: ``Importer`` (ONNX → graph, shapes known, constants folded) → ``PassPipeline`` (rewritings that
-/// keep what the graph computes) → ``ImagePlanner`` (kernels, arena, packed weights) → image bytes.
+/// The way of a model: `Importer` (ONNX → graph, shapes known, constants folded) → `PassPipeline` (rewritings that
+/// keep what the graph computes) → `ImagePlanner` (kernels, arena, packed weights) → image bytes.
 public enum ModelCompiler {
     /// The versions of ONNX's standard operator set that the compiler knows.
     public static let operatorSets: ClosedRange<Int> = 6...28
