@@ -129,6 +129,32 @@ struct IntegerPassTests {
         // The entry of 3, which means 0: −sigmoid(0)·128 + 3.
         #expect(table.count == 256 && table[131] == -61)
     }
+
+    @Test(
+        "scales and zero points that no kernel takes are refused, never computed with wrongly",
+        arguments: ["blocks", "axis", "count", "negative", "type", "activation type"])
+    func refused(_ kind: String) {
+        var model = TestModel(operatorSet: 21)
+        model.graph.inputs.append(ONNXValueInfo(name: "x", elementType: .int8, dims: [1, 2, 4, 4]))
+        model.floats("s", kind == "negative" ? [-0.5, 1] : [0.5, 1], [2])
+        model.floats("b", [Float](repeating: 1, count: 8), [1, 2, 4, 1])
+        model.bytes("z", kind == "count" ? [3, 4, 5] : [3, 4], kind == "count" ? [3] : [2])
+        switch kind {
+        case "blocks":
+            model.node("DequantizeLinear", ["x", "b"], ["f"], ["axis": .int(3), "block_size": .int(4)])
+        case "axis": model.node("DequantizeLinear", ["x", "s", "z"], ["f"], ["axis": .int(2)])
+        case "type":
+            model.node("DequantizeLinear", ["x", "s", "z"], ["f"], ["axis": .int(1), "output_dtype": .int(10)])
+        default: model.node("DequantizeLinear", ["x", "s", "z"], ["f"], ["axis": .int(1)])
+        }
+        if kind == "activation type" {
+            model.node("QuantizeLinear", ["f", "s"], ["y"], ["axis": .int(1), "output_dtype": .int(21)])
+            model.output("y")
+        } else {
+            model.output("f")
+        }
+        #expect(throws: CompileError.self) { try ModelCompiler.compile(model.onnx) }
+    }
 }
 
 extension TestModel {

@@ -84,6 +84,31 @@ extension [UInt8] {
 }
 
 extension NPYArray {
+    /// The elements of an array of integers; nil for other types, and for numbers that are none of 64 bits.
+    public var integers: [Int]? {
+        func numbers<Number: FixedWidthInteger>(_: Number.Type) -> [Int]? {
+            let found = bytes.withUnsafeBytes { raw in
+                (0..<raw.count / type.size).map {
+                    Int(
+                        exactly: Number(
+                            littleEndian: raw.loadUnaligned(fromByteOffset: type.size * $0, as: Number.self)))
+                }
+            }
+            return found.contains(nil) ? nil : found.compactMap { $0 }
+        }
+        return switch type {
+        case .int8: numbers(Int8.self)
+        case .uint8: numbers(UInt8.self)
+        case .int16: numbers(Int16.self)
+        case .uint16: numbers(UInt16.self)
+        case .int32: numbers(Int32.self)
+        case .uint32: numbers(UInt32.self)
+        case .int64: numbers(Int64.self)
+        case .uint64: numbers(UInt64.self)
+        case .bool, .float16, .float32, .float64: nil
+        }
+    }
+
     /// The elements of a float32 array.
     public var floats: [Float] {
         guard type == .float32 else { return [] }

@@ -9,6 +9,7 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model", abstract: "Push, list and show models; run, compile, inspect, check and measure files.",
         subcommands: [
             Push.self, List.self, Show.self, Run.self, Compile.self, Inspect.self, Replay.self, Bench.self, Check.self,
+            Quantize.self,
         ])
 
     struct Push: AsyncParsableCommand {
