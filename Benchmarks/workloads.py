@@ -71,6 +71,60 @@ def convolutions1d():
     return model(nodes, [("x", [1, 40, 256])], (value, [1, 96, 64]), constants)
 
 
+class Chain:
+    """Layers one after another, from the input `x` on."""
+
+    def __init__(self, seed):
+        self.random, self.nodes, self.constants = np.random.default_rng(seed), [], []
+
+    def constant(self, array):
+        self.constants.append((f"c{len(self.constants)}", array))
+        return self.constants[-1][0]
+
+    def node(self, operator, *inputs, **attributes):
+        self.nodes.append(helper.make_node(operator, inputs, [f"v{len(self.nodes)}"], **attributes))
+        return f"v{len(self.nodes) - 1}"
+
+    def convolution(self, x, filters, channels, kernel, stride=1, group=1, relu=True):
+        y = self.node(
+            "Conv", x, self.constant(weights(self.random, filters, channels // group, kernel, kernel)),
+            self.constant(weights(self.random, filters)), pads=[kernel // 2] * 4, strides=[stride] * 2, group=group)
+        return self.node("Relu", y) if relu else y
+
+    def finish(self, x, channels, image):
+        x = self.node("Flatten", self.node("GlobalAveragePool", x))
+        y = self.node("Gemm", x, self.constant(weights(self.random, channels, 10)))
+        return model(self.nodes, [("x", [1, 3, image, image])], (y, [1, 10]), self.constants)
+
+
+def residuals():
+    """The first stages of a ResNet over 112 × 112 pixels: large convolutions and additions."""
+    chain = Chain(8)
+    x = chain.convolution("x", 64, 3, 7, stride=2)
+    x = chain.node("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    for channels, filters in ((64, 64), (64, 128), (128, 256)):
+        stride = 1 if channels == filters else 2
+        y = chain.convolution(x, filters, channels, 3, stride)
+        y = chain.convolution(y, filters, filters, 3, relu=False)
+        short = x if stride == 1 else chain.convolution(x, filters, channels, 1, stride, relu=False)
+        x = chain.node("Relu", chain.node("Add", y, short))
+    return chain.finish(x, 256, 112)
+
+
+def inverted_residuals():
+    """The first stages of a MobileNet V2 over 96 × 96 pixels: thin layers, depthwise ones and additions."""
+    chain = Chain(9)
+    x, channels = chain.convolution("x", 16, 3, 3, stride=2), 16
+    for filters, stride, times in ((16, 1, 1), (24, 2, 6), (24, 1, 6), (32, 2, 6), (32, 1, 6), (64, 2, 6), (64, 1, 6)):
+        inside = channels * times
+        y = chain.convolution(x, inside, channels, 1)
+        y = chain.convolution(y, inside, inside, 3, stride, group=inside)
+        y = chain.convolution(y, filters, inside, 1, relu=False)
+        x = chain.node("Add", x, y) if stride == 1 and filters == channels else y
+        channels = filters
+    return chain.finish(x, 64, 96)
+
+
 def perceptron(batch):
     """Dense layers 64-256-256-10 over a batch of rows."""
     random = np.random.default_rng(5)
@@ -113,8 +167,10 @@ def forest():
 
 GENERATED = {
     "matmul_512": lambda: matmul(constant=False), "matmul_512_weights": lambda: matmul(constant=True),
-    "lstm_50_16_32": lambda: recurrent("LSTM", 4), "gru_50_16_32": lambda: recurrent("GRU", 3), "trees_100_8": trees,
-    "forest_100_8": forest, "convolutions": convolutions, "convolutions_1d": convolutions1d, "perceptron_1": lambda: perceptron(1),
+    "lstm_50_16_32": lambda: recurrent("LSTM", 4), "gru_50_16_32": lambda: recurrent("GRU", 3),
+    "lstm_100_40_128": lambda: recurrent("LSTM", 4, 100, 40, 128), "residuals": residuals,
+    "inverted_residuals": inverted_residuals, "trees_100_8": trees, "forest_100_8": forest,
+    "convolutions": convolutions, "convolutions_1d": convolutions1d, "perceptron_1": lambda: perceptron(1),
     "perceptron_32": lambda: perceptron(32),
 }
 

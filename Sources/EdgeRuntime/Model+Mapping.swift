@@ -13,9 +13,12 @@
         ///   - path: The file.
         ///   - instructionSet: The kernels to use; nil takes ``InstructionSet/preferred()``.
         ///   - operators: The portable operators that the image may use.
-        /// - Throws: ``RuntimeError/unreadableFile(code:)``, or what ``init(bytes:instructionSet:operators:)`` throws.
+        ///   - threads: Threads that large layers are shared among: ``init(bytes:instructionSet:operators:threads:)``.
+        /// - Throws: ``RuntimeError/unreadableFile(code:)``, or what ``init(bytes:instructionSet:operators:threads:)``
+        ///   throws.
         public init(
-            mapping path: String, instructionSet: InstructionSet? = nil, operators: OperatorSet = .standard
+            mapping path: String, instructionSet: InstructionSet? = nil, operators: OperatorSet = .standard,
+            threads: Int = 1
         ) throws(RuntimeError) {
             var size = 0
             var code: Int32 = 0
@@ -24,7 +27,9 @@
             }
             let mapping = UnsafeRawBufferPointer(start: address, count: size)
             do throws(RuntimeError) {
-                try self.init(bytes: mapping, mapping: mapping, instructionSet: instructionSet, operators: operators)
+                try self.init(
+                    bytes: mapping, mapping: mapping, instructionSet: instructionSet, operators: operators,
+                    threads: threads)
             } catch {
                 edge_unmap_file(address, size)
                 throw error

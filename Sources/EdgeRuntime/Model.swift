@@ -45,16 +45,21 @@ public struct Model: ~Copyable {
     ///     unchanged for as long as the model lives; they are not copied.
     ///   - instructionSet: The kernels to use; nil takes ``InstructionSet/preferred()``.
     ///   - operators: The portable operators that the image may use.
-    /// - Throws: ``RuntimeError/image(_:)`` or ``RuntimeError/unavailableInstructionSet``.
+    ///   - threads: Threads that large layers are shared among, 1...64; results do not depend on it. Each has working
+    ///     memory of its own beside the arena, as much as the model's largest convolution has scratch.
+    /// - Throws: ``RuntimeError/image(_:)``, ``RuntimeError/unavailableInstructionSet`` or
+    ///   ``RuntimeError/unavailableThreads(_:)``.
     public init(
-        bytes: UnsafeRawBufferPointer, instructionSet: InstructionSet? = nil, operators: OperatorSet = .standard
+        bytes: UnsafeRawBufferPointer, instructionSet: InstructionSet? = nil, operators: OperatorSet = .standard,
+        threads: Int = 1
     ) throws(RuntimeError) {
-        try self.init(bytes: bytes, mapping: nil, instructionSet: instructionSet, operators: operators)
+        try self.init(
+            bytes: bytes, mapping: nil, instructionSet: instructionSet, operators: operators, threads: threads)
     }
 
     init(
         bytes: UnsafeRawBufferPointer, mapping: UnsafeRawBufferPointer?, instructionSet wanted: InstructionSet?,
-        operators: OperatorSet
+        operators: OperatorSet, threads: Int
     ) throws(RuntimeError) {
         let chosen: InstructionSet
         if let wanted { chosen = wanted } else { chosen = try InstructionSet.preferred() }
@@ -65,10 +70,10 @@ public struct Model: ~Copyable {
         } catch {
             throw .image(error)
         }
+        let kernels = try Self.kernels(chosen.kernels, for: reader, threads: threads)
         let arenaSize = reader.arenaBytes + KernelLayout.slackBytes
         let arena = UnsafeMutableRawPointer.allocate(byteCount: arenaSize, alignment: ImageFormat.alignment)
         arena.initializeMemory(as: UInt8.self, repeating: 0, count: arenaSize)
-        let kernels = chosen.kernels
         var builder = StepBuilder(reader: reader, arena: arena, kernels: kernels, operators: operators)
         do throws(ImageError) {
             try builder.build()

@@ -8,6 +8,8 @@ public enum RuntimeError: Error, Equatable, Sendable {
     case unreadableFile(code: Int32)
     /// `MARTLET_ISA` or the caller names an instruction set that this processor or build does not have.
     case unavailableInstructionSet
+    /// That many threads cannot be had: 1 to 64 may be asked for, and the system must have them.
+    case unavailableThreads(Int)
     /// There is no input or output of that number.
     case noSuchPort(Int)
     /// A buffer holds another number of elements than the input or output.
@@ -27,6 +29,7 @@ public enum RuntimeError: Error, Equatable, Sendable {
         case .wrongCount: 103
         case .notFloat: 104
         case .severalPorts: 105
+        case .unavailableThreads: 106
         }
     }
 }
@@ -38,6 +41,7 @@ extension RuntimeError: CustomStringConvertible {
         case .unreadableFile(let code): "the image file cannot be mapped (errno \(code)); check path and permissions"
         case .unavailableInstructionSet:
             "MARTLET_ISA must be baseline, avx2 or avx512, and the processor must have it"
+        case .unavailableThreads(let count): "\(count) threads cannot be had; ask for 1 to 64"
         case .noSuchPort(let port): "the model has no input or output \(port)"
         case .wrongCount(let expected, let found): "the buffer has \(found) elements and must have \(expected)"
         case .notFloat(let type): "the tensor's elements are not float32 but of ONNX type \(type.rawValue)"

@@ -7,9 +7,10 @@ extension StepOperands {
         let weights = tensor(1).shape
         return .gemm(
             GemmArguments(
-                left: input(0), leftStride: weights[0], panels: input(1), bias: optionalInput(2), result: result(),
-                resultStride: weights[1], rows: outputTensor.shape.elementCount / weights[1], inner: weights[0],
-                columns: weights[1], clamp: clamp))
+                left: input(0), leftStride: weights[0], panels: input(1), bias: optionalInput(2),
+                addend: optionalInput(3), result: result(), resultStride: weights[1],
+                rows: outputTensor.shape.elementCount / weights[1], inner: weights[0], columns: weights[1],
+                clamp: clamp))
     }
 
     func matMul(transposedRight: Bool) -> Step {
@@ -34,7 +35,8 @@ extension StepOperands {
         .convolution(
             ConvolutionArguments(
                 window: sliding(window), groups: groups, filters: outputTensor.shape[3], input: input(0),
-                panels: input(1), bias: optionalInput(2), result: result(), scratch: scratch, clamp: clamp))
+                panels: input(1), bias: optionalInput(2), addend: optionalInput(3), result: result(), scratch: scratch,
+                clamp: clamp))
     }
 
     func depthwise(_ window: Window) -> Step {

@@ -137,6 +137,9 @@ public enum Opcode: UInt16, Sendable, CaseIterable {
     case lookUp = 406
     case pickFeatures = 407
 
+    // Recurrent layers
+    case recurrent = 480
+
     /// The first number of a portable operator.
     public static let firstPortable: UInt16 = 256
 

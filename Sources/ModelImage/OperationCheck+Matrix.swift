@@ -1,7 +1,7 @@
 /// Dense layers, matrix products, convolutions and pools.
 extension OperationCheck {
     func checkGemm() throws(ImageError) {
-        try requireCounts(inputs: 2...3)
+        try requireCounts(inputs: 2...4)
         let left = try input(0)
         let right = try weights(1, rank: 2)
         let result = try output()
@@ -12,6 +12,7 @@ extension OperationCheck {
         try require(
             left.elementCount / right[0] == result.elementCount / columns, .badShape, "gemm's row counts differ")
         try checkOptionalVector(2, count: columns)
+        try checkAddend(result)
     }
 
     func checkMatMul(transposedRight: Bool) throws(ImageError) {
@@ -32,7 +33,7 @@ extension OperationCheck {
     }
 
     func checkConvolution(_ window: Window, groups: Int) throws(ImageError) {
-        try requireCounts(inputs: 2...3)
+        try requireCounts(inputs: 2...4)
         let image = try input(0)
         let result = try output()
         let kernel = try weights(1, rank: 3)
@@ -46,6 +47,13 @@ extension OperationCheck {
                 && kernel[2] == filters / groups,
             .badShape, "the convolution's weights do not fit window, groups and channels")
         try checkOptionalVector(2, count: filters)
+        try checkAddend(result)
+    }
+
+    /// Checks input 3, unless it is absent: a tensor that is added to the result has its elements.
+    private func checkAddend(_ result: Shape) throws(ImageError) {
+        guard reader.input(3, of: record) != nil else { return }
+        try require(try input(3) == result, .badShape, "what is added to the result has another shape")
     }
 
     func checkDepthwise(_ window: Window) throws(ImageError) {

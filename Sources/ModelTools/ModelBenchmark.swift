@@ -23,6 +23,7 @@ public struct ModelBenchmark {
     private let path: String
     private let dims: [String: Int]
     private let runCount: Int
+    private let threads: Int
 
     /// Describes a measurement.
     ///
@@ -30,12 +31,14 @@ public struct ModelBenchmark {
     ///   - path: An ONNX file.
     ///   - dims: Extents of open dimensions: ``ModelCompiler/CompileOptions/dims``.
     ///   - runs: Timed runs, of ``runs``.
+    ///   - threads: Threads for large layers.
     /// - Throws: ``BenchmarkError/runs(_:)``.
-    public init(path: String, dims: [String: Int] = [:], runs: Int) throws(BenchmarkError) {
+    public init(path: String, dims: [String: Int] = [:], runs: Int, threads: Int = 1) throws(BenchmarkError) {
         guard Self.runs.contains(runs) else { throw .runs(runs) }
         self.path = path
         self.dims = dims
         runCount = runs
+        self.threads = threads
     }
 
     /// Compiles, loads and runs the model.
@@ -49,8 +52,8 @@ public struct ModelBenchmark {
         defer { try? FileManager.default.removeItem(at: image) }
 
         var loads: [Double] = []
-        for _ in 0..<Self.loads { loads.append(try Self.timeOfLoad(image.path)) }
-        var model = try Model(mapping: image.path)
+        for _ in 0..<Self.loads { loads.append(try timeOfLoad(image.path)) }
+        var model = try Model(mapping: image.path, threads: threads)
         Self.fillInputs(&model)
         var times = [Double](repeating: 0, count: runCount)
         let allocations = Self.time(&model, &times)
@@ -63,11 +66,11 @@ public struct ModelBenchmark {
     }
 
     /// Microseconds from opening the file to the first result.
-    private static func timeOfLoad(_ path: String) throws -> Double {
+    private func timeOfLoad(_ path: String) throws -> Double {
         let start = ContinuousClock.now
-        var model = try Model(mapping: path)
+        var model = try Model(mapping: path, threads: threads)
         model.run()
-        return microseconds(start.duration(to: .now))
+        return Self.microseconds(start.duration(to: .now))
     }
 
     /// Times each run; returns the heap allocations of all of them.

@@ -20,7 +20,7 @@ public struct Clamp: Equatable, Sendable {
     public static let relu = Clamp(low: 0, high: .infinity)
 }
 
-/// `result[rows, columns] = clamp(left[rows, inner] · panels[inner, columns] + bias[columns])`.
+/// `result[rows, columns] = clamp(left[rows, inner] · panels[inner, columns] + bias[columns] + addend[rows, columns])`.
 public struct GemmArguments {
     public var left: UnsafePointer<Float>
     public var leftStride: Int
@@ -28,6 +28,8 @@ public struct GemmArguments {
     public var panels: UnsafePointer<Float>
     /// nil adds nothing.
     public var bias: UnsafePointer<Float>?
+    /// A matrix with the result's row stride that does not overlap it; nil adds nothing.
+    public var addend: UnsafePointer<Float>?
     public var result: UnsafeMutablePointer<Float>
     public var resultStride: Int
     public var rows: Int
@@ -37,8 +39,10 @@ public struct GemmArguments {
 
     public init(
         left: UnsafePointer<Float>, leftStride: Int, panels: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
-        result: UnsafeMutablePointer<Float>, resultStride: Int, rows: Int, inner: Int, columns: Int, clamp: Clamp
+        addend: UnsafePointer<Float>? = nil, result: UnsafeMutablePointer<Float>, resultStride: Int, rows: Int,
+        inner: Int, columns: Int, clamp: Clamp
     ) {
+        self.addend = addend
         self.left = left
         self.leftStride = leftStride
         self.panels = panels
@@ -142,16 +146,23 @@ public struct ConvolutionArguments {
     /// One packed matrix `[taps·channels/groups, filters/groups]` per group.
     public var panels: UnsafePointer<Float>
     public var bias: UnsafePointer<Float>?
+    /// A tensor of the result's shape that is added before the clamp and does not overlap it; nil adds nothing.
+    public var addend: UnsafePointer<Float>?
     public var result: UnsafeMutablePointer<Float>
     /// Room for ``SlidingWindow/stripElements`` floats; unused by windows without padding.
     public var scratch: UnsafeMutablePointer<Float>
     public var clamp: Clamp
+    /// The output rows to compute, of those of all batch entries; all of them at first. A pointwise convolution of one
+    /// group computes all.
+    public var rows: Range<Int>
 
     public init(
         window: SlidingWindow, groups: Int, filters: Int, input: UnsafePointer<Float>, panels: UnsafePointer<Float>,
-        bias: UnsafePointer<Float>?, result: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
-        clamp: Clamp
+        bias: UnsafePointer<Float>?, addend: UnsafePointer<Float>? = nil, result: UnsafeMutablePointer<Float>,
+        scratch: UnsafeMutablePointer<Float>, clamp: Clamp
     ) {
+        self.addend = addend
+        rows = 0..<window.batch * window.outputHeight
         self.window = window
         self.groups = groups
         self.filters = filters
@@ -161,6 +172,17 @@ public struct ConvolutionArguments {
         self.result = result
         self.scratch = scratch
         self.clamp = clamp
+    }
+}
+
+extension ConvolutionArguments {
+    /// A pointwise convolution of one group as the product of all pixels' channels with the weights.
+    @inlinable
+    public var pointwiseProduct: GemmArguments {
+        GemmArguments(
+            left: input, leftStride: window.channels, panels: panels, bias: bias, addend: addend, result: result,
+            resultStride: filters, rows: window.batch * window.outputHeight * window.outputWidth,
+            inner: window.channels, columns: filters, clamp: clamp)
     }
 }
 

@@ -11,8 +11,8 @@ public enum KernelLayout {
 /// The kernels that vector instructions make faster, for one instruction set. Each instruction set's module is the
 /// same source compiled for other registers; one of the tables is chosen when a model is loaded.
 public struct KernelTable: Sendable {
-    public let gemm: @Sendable (GemmArguments) -> Void
-    public let convolution: @Sendable (ConvolutionArguments) -> Void
+    public var gemm: @Sendable (GemmArguments) -> Void
+    public var convolution: @Sendable (ConvolutionArguments) -> Void
     public let depthwise: @Sendable (DepthwiseArguments) -> Void
     public let pool: @Sendable (PoolArguments) -> Void
     public let unary: @Sendable (UnaryArguments) -> Void
@@ -20,6 +20,7 @@ public struct KernelTable: Sendable {
     public let affine: @Sendable (AffineArguments) -> Void
     public let softmax: @Sendable (SoftmaxArguments) -> Void
     public let reduce: @Sendable (ReduceArguments) -> Void
+    public let cell: @Sendable (CellArguments) -> Void
     public let integer: IntegerKernels
 
     public init(
@@ -32,6 +33,7 @@ public struct KernelTable: Sendable {
         affine: @escaping @Sendable (AffineArguments) -> Void,
         softmax: @escaping @Sendable (SoftmaxArguments) -> Void,
         reduce: @escaping @Sendable (ReduceArguments) -> Void,
+        cell: @escaping @Sendable (CellArguments) -> Void,
         integer: IntegerKernels
     ) {
         self.gemm = gemm
@@ -43,6 +45,7 @@ public struct KernelTable: Sendable {
         self.affine = affine
         self.softmax = softmax
         self.reduce = reduce
+        self.cell = cell
         self.integer = integer
     }
 }

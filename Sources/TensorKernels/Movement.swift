@@ -23,6 +23,16 @@ public enum Movement {
         let (outer, size, step, _) = loops.splittingInnermost()
         let elements = source.assumingMemoryBound(to: type)
         var target = result.assumingMemoryBound(to: type)
+        let (planes, rows, rowStep, _) = outer.splittingInnermost()
+        if step != 1, rowStep == 1, rows > 1 {
+            var position = LoopPosition()
+            for _ in 0..<planes.count {
+                transpose(elements + position.first, rows: rows, columns: size, step: step, to: target)
+                target += rows * size
+                position.advance(in: planes)
+            }
+            return
+        }
         var position = LoopPosition()
         for _ in 0..<outer.count {
             let row = elements + position.first

@@ -7,23 +7,13 @@ import TensorKernels
 func convolution(_ arguments: ConvolutionArguments) {
     let window = arguments.window
     if window.isPointwise, arguments.groups == 1 { return gemm(arguments.pointwiseProduct) }
-    for batch in 0..<window.batch {
-        var row = 0
-        while row < window.outputHeight {
-            let rows = min(window.stripRows, window.outputHeight - row)
-            convolveStrip(arguments, Strip(arguments, batch: batch, row: row, rows: rows))
-            row += rows
-        }
-    }
-}
-
-extension ConvolutionArguments {
-    /// The product of all pixels' channels with the weights.
-    fileprivate var pointwiseProduct: GemmArguments {
-        GemmArguments(
-            left: input, leftStride: window.channels, panels: panels, bias: bias, result: result,
-            resultStride: filters, rows: window.batch * window.outputHeight * window.outputWidth,
-            inner: window.channels, columns: filters, clamp: clamp)
+    var line = arguments.rows.lowerBound
+    while line < arguments.rows.upperBound {
+        let batch = line / window.outputHeight
+        let row = line - batch * window.outputHeight
+        let rows = min(window.stripRows, window.outputHeight - row, arguments.rows.upperBound - line)
+        convolveStrip(arguments, Strip(arguments, batch: batch, row: row, rows: rows))
+        line += rows
     }
 }
 
@@ -98,12 +88,13 @@ private func convolveStrip(_ arguments: ConvolutionArguments, _ strip: Strip) {
         outer: window.kernelHeight, outerStep: window.dilationHeight * strip.rowStride,
         inner: isRun ? 1 : window.kernelWidth, innerStep: window.dilationWidth * window.channels,
         length: isRun ? window.kernelWidth * channels : channels)
-    let pixels = window.batch * window.outputHeight * window.outputWidth
+    let pixels = arguments.rows.upperBound * window.outputWidth
     for group in 0..<arguments.groups {
+        let place = strip.firstPixel * arguments.filters + group * filters
         let product = TileColumns(
             panels: arguments.panels + group * panelColumns * walk.count,
-            bias: arguments.bias.map { $0 + group * filters }, columns: filters,
-            result: arguments.result + strip.firstPixel * arguments.filters + group * filters,
+            bias: arguments.bias.map { $0 + group * filters }, addend: arguments.addend.map { $0 + place },
+            columns: filters, result: arguments.result + place,
             resultStride: arguments.filters, resultCount: (pixels - strip.firstPixel) * arguments.filters, walk: walk,
             clamp: arguments.clamp)
         var column = product.last
@@ -119,7 +110,7 @@ private func convolveStrip(_ arguments: ConvolutionArguments, _ strip: Strip) {
 private func convolveColumns(
     _ window: SlidingWindow, _ strip: Strip, _ product: TileColumns, column: Int, input: UnsafePointer<Float>
 ) {
-    let size = product.tileRows
+    let size = product.tileRows(column)
     var starts = RowStarts(repeating: input)
     var walk = WindowWalk(window, strip, group: input, pixel: 0)
     var pixel = 0
@@ -132,21 +123,14 @@ private func convolveColumns(
         }
         for row in 0..<valid { starts[row] = walk.next() }
         product.tile(column: column, row: pixel, rows: size, valid: valid) { tile, isPair in
-            if isPair {
-                windowTile(tile, starts)
-            } else if size == Block.singleRows {
-                windowFullSingle(tile, starts)
-            } else {
-                windowSingle(tile, starts)
-            }
+            if isPair { windowPair(tile, starts) } else { windowSingle(tile, starts) }
         }
         pixel += size
     }
 }
 
-@inline(never) private func windowTile(_ tile: GemmTile, _ starts: RowStarts) { FullTile.pair(tile) { starts[$0] } }
-@inline(never) private func windowSingle(_ tile: GemmTile, _ starts: RowStarts) { FullTile.single(tile) { starts[$0] } }
-@inline(never) private func windowFullSingle(_ tile: GemmTile, _ starts: RowStarts) {
+@inline(never) private func windowPair(_ tile: GemmTile, _ starts: RowStarts) { FullTile.pair(tile) { starts[$0] } }
+@inline(never) private func windowSingle(_ tile: GemmTile, _ starts: RowStarts) {
     FullSingleTile.single(tile) { starts[$0] }
 }
 

@@ -57,7 +57,7 @@ private enum RowKernel<let vectors: Int, let steps: Int> {
         let result = arguments.result + row * arguments.resultStride
         for vector in 0..<vectors {
             let start = column + vector * Block.lanes
-            var total = arguments.biasLanes(start)
+            var total = arguments.biasLanes(start) + arguments.addendLanes(row, start)
             for step in 0..<steps { total += sums[vector * steps + step] }
             store(bounded(total, bounds), result + start, prefix: arguments.columns - start)
         }
@@ -83,6 +83,13 @@ extension GemmArguments {
     fileprivate func panelColumn(_ column: Int) -> UnsafePointer<Float> {
         let width = KernelLayout.panelWidth
         return panels + column / width * width * inner + column % width
+    }
+
+    /// What is added to the row from `column` on; reads nothing past the last column.
+    @inline(__always)
+    fileprivate func addendLanes(_ row: Int, _ column: Int) -> Lanes {
+        guard let addend else { return Lanes(repeating: 0) }
+        return loadUpTo(addend + row * resultStride + column, columns - column)
     }
 
     /// The biases of the vector that begins at `column`; reads none past the last column.

@@ -25,9 +25,18 @@ struct GemmTile {
     var second: UnsafePointer<Float>
     var firstBias: Lanes
     var secondBias: Lanes
+    /// What is added to the sums, with the result's stride.
+    var addend: UnsafePointer<Float>?
     var result: UnsafeMutablePointer<Float>
     var resultStride: Int
     var clamp: Clamp
+
+    /// The tile `rows` rows below.
+    @inline(__always)
+    mutating func moveDown(_ rows: Int) {
+        result += rows * resultStride
+        if let addend { self.addend = addend + rows * resultStride }
+    }
 }
 
 /// The micro-kernel: all sums of a tile stay in registers while the left rows are walked once.
@@ -54,6 +63,12 @@ enum TileKernel<let rows: Int> {
                     first += KernelLayout.panelWidth
                     second += KernelLayout.panelWidth
                 }
+            }
+        }
+        if let addend = tile.addend {
+            for row in 0..<rows {
+                firstSums[row] += load(addend + row * tile.resultStride)
+                secondSums[row] += load(addend + row * tile.resultStride + Block.lanes)
             }
         }
         let bounds = LaneClamp(tile.clamp)
@@ -92,6 +107,9 @@ enum TileKernel<let rows: Int> {
                     first += KernelLayout.panelWidth
                 }
             }
+        }
+        if let addend = tile.addend {
+            for row in 0..<rows { sums[row] += load(addend + row * tile.resultStride) }
         }
         let bounds = LaneClamp(tile.clamp)
         for row in 0..<rows {

@@ -6,6 +6,6 @@ public enum VectorKernels {
     public static func table() -> KernelTable {
         KernelTable(
             gemm: gemm, convolution: convolution, depthwise: depthwise, pool: pool, unary: unary, binary: binary,
-            affine: affine, softmax: softmax, reduce: reduce, integer: integerTable())
+            affine: affine, softmax: softmax, reduce: reduce, cell: cell, integer: integerTable())
     }
 }

@@ -1,25 +1,26 @@
 // Elementary functions on vectors. No C library: the same few hundred instructions serve a server and a
 // microcontroller. Each function states its largest error, measured against double precision over its whole domain.
+// They are transparent because the inliner gives up in a caller with several of them, and a call spills all registers.
 
-@inline(__always)
+@_transparent
 private func bits(_ lanes: Lanes) -> LaneBits { unsafeBitCast(lanes, to: LaneBits.self) }
 
-@inline(__always)
+@_transparent
 private func floats(_ bits: LaneBits) -> Lanes { unsafeBitCast(bits, to: Lanes.self) }
 
 /// The larger of each pair; the second where the first is NaN.
-@inline(__always)
+@_transparent
 func largest(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .> b) }
 
 /// The smaller of each pair; the second where the first is NaN.
-@inline(__always)
+@_transparent
 func smallest(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .< b) }
 
-@inline(__always)
+@_transparent
 func magnitude(_ x: Lanes) -> Lanes { floats(bits(x) & LaneBits(repeating: 0x7FFF_FFFF)) }
 
 /// `magnitude` with the sign of `sign`.
-@inline(__always)
+@_transparent
 func copySign(_ magnitude: Lanes, _ sign: Lanes) -> Lanes {
     floats((bits(magnitude) & LaneBits(repeating: 0x7FFF_FFFF)) | (bits(sign) & LaneBits(repeating: Int32.min)))
 }
@@ -32,7 +33,7 @@ func copySign(_ magnitude: Lanes, _ sign: Lanes) -> Lanes {
 /// Rounded to the nearest whole number, halves to even. Exact.
 ///
 /// SSE2 has no such instruction; adding and subtracting ``shifter`` rounds by the hardware's own rule.
-@inline(__always)
+@_transparent
 func roundToEven(_ x: Lanes) -> Lanes {
     let size = magnitude(x)
     let rounded = (size + Lanes(repeating: 8_388_608)) - Lanes(repeating: 8_388_608)
@@ -40,18 +41,18 @@ func roundToEven(_ x: Lanes) -> Lanes {
 }
 
 /// Rounded towards −∞. Exact.
-@inline(__always)
+@_transparent
 func roundDown(_ x: Lanes) -> Lanes {
     let rounded = roundToEven(x)
     return rounded.replacing(with: rounded - 1, where: rounded .> x)
 }
 
 /// Rounded towards +∞. Exact.
-@inline(__always)
+@_transparent
 func roundUp(_ x: Lanes) -> Lanes { -roundDown(-x) }
 
 /// `a·x + b`, a step of Horner's scheme with constant coefficients.
-@inline(__always)
+@_transparent
 private func horner(_ sum: Lanes, _ x: Lanes, _ coefficient: Float) -> Lanes {
     multiplyAdd(Lanes(repeating: coefficient), sum, x)
 }
@@ -60,7 +61,7 @@ private func horner(_ sum: Lanes, _ x: Lanes, _ coefficient: Float) -> Lanes {
 ///
 /// `x = n·ln 2 + r` with |r| ≤ ½·ln 2, then `2^n·e^r` with Cephes' polynomial (expf.c). The scaling is done in two
 /// halves, so that results below the smallest normal number come out right.
-@inline(__always)
+@_transparent
 func exponential(_ x: Lanes) -> Lanes {
     let bounded = smallest(largest(x, Lanes(repeating: -105)), Lanes(repeating: 89))
     let shifted = multiplyAdd(Lanes(repeating: shifter), bounded, Lanes(repeating: 1.442_695_04))
@@ -85,7 +86,7 @@ func exponential(_ x: Lanes) -> Lanes {
 /// The natural logarithm, within 2 units in the last place (1e-7 absolute near 1); −∞ at 0, NaN below.
 ///
 /// `x = 2^n·m` with m in √½...√2; Cephes' polynomial (logf.c).
-@inline(__always)
+@_transparent
 func logarithm(_ x: Lanes) -> Lanes {
     let isTiny = x .< Lanes(repeating: Float.leastNormalMagnitude)
     let scaled = x.replacing(with: x * 8_388_608, where: isTiny)
@@ -119,7 +120,7 @@ func logarithm(_ x: Lanes) -> Lanes {
 
 /// `tanh x`, within 5 units in the last place: a rational approximation of degree 13/6 on |x| ≤ 7.905 (coefficients
 /// from Eigen's `ptanh_float`), which hardly grows from there, and ±1 from 9.01 on, where floats round to it.
-@inline(__always)
+@_transparent
 func hyperbolicTangent(_ x: Lanes) -> Lanes {
     let limit = Lanes(repeating: 7.905_311)
     let bounded = smallest(largest(x, -limit), limit)
@@ -142,7 +143,7 @@ func hyperbolicTangent(_ x: Lanes) -> Lanes {
 }
 
 /// `1/(1 + e^−x)`, within 4 units in the last place.
-@inline(__always)
+@_transparent
 func logistic(_ x: Lanes) -> Lanes {
     1 / (1 + exponential(-x))
 }
@@ -150,7 +151,7 @@ func logistic(_ x: Lanes) -> Lanes {
 /// The error function, within 4e-7 relative.
 ///
 /// Below 0.84375 the rational function of FreeBSD's s_erff.c; above, Abramowitz and Stegun 7.1.26.
-@inline(__always)
+@_transparent
 func errorFunction(_ x: Lanes) -> Lanes {
     let size = magnitude(x)
     let square = x * x
@@ -177,7 +178,7 @@ func errorFunction(_ x: Lanes) -> Lanes {
 }
 
 /// `log(1 + e^x)`, without overflow and, for very negative x, without losing `e^x` beside 1.
-@inline(__always)
+@_transparent
 func softplus(_ x: Lanes) -> Lanes {
     let small = exponential(-magnitude(x))
     let sum = 1 + small

@@ -20,8 +20,7 @@ func softmax(_ arguments: SoftmaxArguments) {
 private func softmaxLine(
     _ input: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>, _ size: Int, logarithmic: Bool
 ) {
-    var highest = -Float.infinity
-    for index in 0..<size { highest = max(highest, input[index]) }
+    let highest = largestElement(input, size)
     let shift = Lanes(repeating: highest)
     var sums = Lanes(repeating: 0)
     var index = 0
@@ -38,6 +37,26 @@ private func softmaxLine(
         index += Block.lanes
     }
     finish(result, size, sum: sums.sum(), logarithmic: logarithmic)
+}
+
+/// The largest of `size` elements, at least one.
+@inline(__always)
+private func largestElement(_ input: UnsafePointer<Float>, _ size: Int) -> Float {
+    var index = 0
+    var highest = -Float.infinity
+    if size >= Block.lanes {
+        var lanes = load(input)
+        while index + Block.lanes <= size {
+            lanes = largest(lanes, load(input + index))
+            index += Block.lanes
+        }
+        highest = lanes.max()
+    }
+    while index < size {
+        highest = max(highest, input[index])
+        index += 1
+    }
+    return highest
 }
 
 /// Divides powers by their sum, or subtracts the sum's logarithm from shifted values.

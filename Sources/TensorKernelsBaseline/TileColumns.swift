@@ -8,6 +8,8 @@ import TensorKernels
 struct TileColumns {
     var panels: UnsafePointer<Float>
     var bias: UnsafePointer<Float>?
+    /// What is added to the result, at the same strides.
+    var addend: UnsafePointer<Float>?
     var columns: Int
     var result: UnsafeMutablePointer<Float>
     var resultStride: Int
@@ -24,32 +26,53 @@ struct TileColumns {
     @inline(__always)
     var last: Int { (columns - 1) / Self.pair * Self.pair }
 
-    /// Rows of a whole tile: narrow results take more, so that as many sums are under way.
+    /// Rows of a whole tile from `column` on: a single vector takes more, so that as many sums are under way.
     @inline(__always)
-    var tileRows: Int { columns > Block.lanes ? Block.rows : Block.singleRows }
+    func tileRows(_ column: Int) -> Int { columns - column > Block.lanes ? Block.rows : Block.singleRows }
+
+    /// Rows, from the first on, to which whole vectors from `column` on can be stored.
+    @inline(__always)
+    func storableRows(column: Int) -> Int {
+        let width = min(columns - column, Self.pair)
+        if width == Self.pair || width == Block.lanes { return .max }
+        guard resultStride == columns else { return 0 }
+        let stored = width > Block.lanes ? Self.pair : Block.lanes
+        return (resultCount - column - stored + resultStride) / resultStride
+    }
+
+    /// The tile of the columns from `column` on and the rows from `row` on, and whether it has two vectors.
+    @inline(__always)
+    func tile(column: Int, row: Int) -> (tile: GemmTile, isPair: Bool) {
+        let isPair = columns - column > Block.lanes
+        let second = isPair ? column + Block.lanes : column
+        let tile = GemmTile(
+            walk: walk, first: panelColumn(column), second: panelColumn(second), firstBias: biasLanes(column),
+            secondBias: biasLanes(second), addend: addend.map { $0 + row * resultStride + column },
+            result: result + row * resultStride + column, resultStride: resultStride, clamp: clamp)
+        return (tile, isPair)
+    }
 
     /// The tile of the columns from `column` on and `rows` rows from `row` on, of which `valid` are stored.
     ///
     /// - Parameter run: Computes a tile; called with true when it has two vectors.
     @inline(__always)
     func tile(column: Int, row: Int, rows: Int, valid: Int, _ run: (GemmTile, Bool) -> Void) {
-        let width = min(columns - column, Self.pair)
-        let isPair = width > Block.lanes
-        let second = isPair ? column + Block.lanes : column
-        var tile = GemmTile(
-            walk: walk, first: panelColumn(column), second: panelColumn(second), firstBias: biasLanes(column),
-            secondBias: biasLanes(second), result: result + row * resultStride + column, resultStride: resultStride,
-            clamp: clamp)
-        let stored = isPair ? Self.pair : Block.lanes
-        let end = (row + rows - 1) * resultStride + column + stored
-        if valid == rows, width == stored || (resultStride == columns && end <= resultCount) {
+        var (tile, isPair) = tile(column: column, row: row)
+        if valid == rows, row + rows <= storableRows(column: column) {
             run(tile, isPair)
             return
         }
+        let width = min(columns - column, Self.pair)
         let target = tile.result
         var buffer = InlineArray<24, Lanes>(repeating: Lanes(repeating: 0))
         withUnsafeMutablePointer(to: &buffer) { address in
             let block = UnsafeMutableRawPointer(address).assumingMemoryBound(to: Float.self)
+            if let addend = tile.addend {
+                for line in 0..<valid {
+                    for lane in 0..<width { block[line * Self.pair + lane] = addend[line * resultStride + lane] }
+                }
+                tile.addend = UnsafePointer(block)
+            }
             tile.result = block
             tile.resultStride = Self.pair
             run(tile, isPair)

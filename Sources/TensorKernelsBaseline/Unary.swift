@@ -60,12 +60,12 @@ private func unaryWithExponential(_ arguments: UnaryArguments, _ alpha: Lanes, _
 }
 
 @inline(__always)
-private func hardSigmoid(_ x: Lanes, _ alpha: Lanes, _ beta: Lanes) -> Lanes {
+func hardSigmoid(_ x: Lanes, _ alpha: Lanes, _ beta: Lanes) -> Lanes {
     bounded(multiplyAdd(beta, alpha, x), LaneClamp(Clamp(low: 0, high: 1)))
 }
 
 @inline(__always)
-private func elu(_ x: Lanes, _ alpha: Lanes) -> Lanes {
+func elu(_ x: Lanes, _ alpha: Lanes) -> Lanes {
     x.replacing(with: alpha * exponentialMinusOne(x), where: x .< Lanes(repeating: 0))
 }
 

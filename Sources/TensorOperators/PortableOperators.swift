@@ -4,6 +4,7 @@ extension OperatorSet {
     /// Every portable operator. Each file of this module adds a family.
     public static var portable: OperatorSet {
         OperatorSet(
-            ElementOperators.all + ReductionOperators.all + IntegerProductOperators.all + ClassicOperators.all)
+            ElementOperators.all + ReductionOperators.all + IntegerProductOperators.all + ClassicOperators.all
+                + RecurrentOperators.all)
     }
 }

@@ -106,5 +106,7 @@ struct ModelTests {
         #expect(ReduceFunction.allCases.map(\.rawValue) == Reduction.allCases.map(\.rawValue))
         #expect(ReduceFunction.allCases.map { "\($0)" } == Reduction.allCases.map { "\($0)" })
         #expect(PadMode.allCases.map(\.rawValue) == PaddingMode.allCases.map(\.rawValue))
+        #expect(RecurrentFunction.allCases.map(\.rawValue) == CellFunction.allCases.map(\.rawValue))
+        #expect(RecurrentFunction.allCases.map { "\($0)" } == CellFunction.allCases.map { "\($0)" })
     }
 }

@@ -28,15 +28,17 @@ struct GemmTests {
         let c = AlignedFloats(paddedToVector(bias))
         let y = AlignedFloats(count: rows * stride, repeating: 77)
         let hasBias = rows % 2 == 1
+        let addend = inner == 7 ? random.floats(rows * stride) : nil
+        let z = addend.map { AlignedFloats($0) }
         module.table.gemm(
             GemmArguments(
                 left: a.pointer, leftStride: inner + 3, panels: b.pointer,
-                bias: hasBias ? UnsafePointer(c.pointer) : nil,
+                bias: hasBias ? UnsafePointer(c.pointer) : nil, addend: z.map { UnsafePointer($0.pointer) },
                 result: y.pointer, resultStride: stride, rows: rows, inner: inner, columns: columns, clamp: clamp))
         var expected = [Double](repeating: 77, count: rows * stride)
         for row in 0..<rows {
             for column in 0..<columns {
-                var sum = hasBias ? Double(bias[column]) : 0
+                var sum = (hasBias ? Double(bias[column]) : 0) + (addend.map { Double($0[row * stride + column]) } ?? 0)
                 for k in 0..<inner { sum += Double(left[row * (inner + 3) + k]) * Double(right[k * columns + column]) }
                 expected[row * stride + column] = max(-0.5, sum)
             }

@@ -37,6 +37,21 @@ struct MovementTests {
         #expect(result == expected)
     }
 
+    @Test("planes of any size are transposed", arguments: [1, 3, 4, 7, 8, 13, 66, 130], [1, 2, 4, 5, 8, 11, 23])
+    func planes(rows: Int, columns: Int) {
+        let source = AlignedFloats((0..<2 * rows * columns).map { Float($0) })
+        let target = AlignedFloats(count: 2 * rows * columns)
+        var nest = LoopNest()
+        for (size, step) in [(2, rows * columns), (rows, 1), (columns, rows)] { nest.append(size: size, first: step) }
+        Movement.gather(nest, from: source.pointer, to: target.pointer, elementSize: 4)
+        let expected = (0..<2 * rows * columns).map { index in
+            let (plane, place) = index.quotientAndRemainder(dividingBy: rows * columns)
+            return Float(plane * rows * columns + place % columns * rows + place / columns)
+        }
+        #expect(target.values == expected)
+        #expect(target.isSlackUntouched)
+    }
+
     @Test("a negative step reads backwards")
     func reversal() {
         let source = AlignedFloats([0, 1, 2, 3, 4, 5])

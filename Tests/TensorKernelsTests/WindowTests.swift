@@ -80,6 +80,8 @@ struct WindowTests {
             let weights = (0..<groups).map { _ in random.floats(inner * filters) }
             let bias = random.floats(filters * groups)
             let y = AlignedFloats(count: window.outputCount(filters * groups))
+            let addend = Bool.random(using: &random) ? random.floats(window.outputCount(filters * groups)) : nil
+            let z = addend.map { AlignedFloats($0) }
             let x = AlignedFloats(input)
             let panels = AlignedFloats(weights.flatMap { packed($0, rows: inner, columns: filters) })
             // One vector more than the biases: a group's last vector reaches past its own.
@@ -88,10 +90,13 @@ struct WindowTests {
             module.table.convolution(
                 ConvolutionArguments(
                     window: window, groups: groups, filters: filters * groups, input: x.pointer,
-                    panels: panels.pointer, bias: b.pointer, result: y.pointer, scratch: scratch.pointer, clamp: .none))
+                    panels: panels.pointer, bias: b.pointer, addend: z.map { UnsafePointer($0.pointer) },
+                    result: y.pointer, scratch: scratch.pointer, clamp: .none))
             let reference = WindowReference(window: window)
+            var place = 0
             let expected = reference.map(channels: filters * groups) { batch, row, column, filter in
-                var sum = Double(bias[filter])
+                var sum = Double(bias[filter]) + (addend.map { Double($0[place]) } ?? 0)
+                place += 1
                 let group = filter / filters
                 reference.forEachTap(batch, row, column) { tap, offset in
                     for channel in 0..<perGroup {

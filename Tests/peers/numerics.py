@@ -378,8 +378,50 @@ def network(case, pick):
     return case.node("Softmax", [y], axis=1) if pick.random() < 0.5 else y
 
 
+# Functions of recurrent cells as ONNX Runtime computes them, and whether they take alpha and beta.
+CELL_FUNCTIONS = {"Sigmoid": 0, "Tanh": 0, "Relu": 0, "Affine": 2, "LeakyRelu": 1, "ThresholdedRelu": 1, "ScaledTanh": 2,
+                  "HardSigmoid": 2, "Elu": 1, "Softsign": 0, "Softplus": 0}
+
+
+def recurrent(case, pick):
+    """An RNN, GRU or LSTM with any of its operands and attributes."""
+    kind, gates = pick.choice([("RNN", 1), ("GRU", 3), ("LSTM", 4), ("LSTM", 4)])
+    direction = pick.choice(["forward", "reverse", "bidirectional"])
+    d = 2 if direction == "bidirectional" else 1
+    t, b, i, h = pick.choice([1, 3, 9, 40]), pick.choice([1, 1, 2, 5]), pick.randint(1, 10), pick.randint(1, 20)
+    known = pick.random() < 0.7
+    w, r = (case.weights(*shape, scale=0.3) if known else case.input(shape, -0.5, 0.5)
+            for shape in ((d, gates * h, i), (d, gates * h, h)))
+    x = case.input((t, b, i))
+    lengths = [pick.randint(1, t) for _ in range(b)] if pick.random() < 0.3 else None
+    inputs = [x, w, r, case.weights(d, 2 * gates * h) if pick.random() < 0.7 else "",
+              case.constant(lengths, np.int32) if lengths else "",
+              case.input((d, b, h), -1, 1) if pick.random() < 0.5 else ""]
+    attributes = {"hidden_size": h, "direction": direction}
+    if kind == "LSTM":
+        inputs.append(case.input((d, b, h), -1, 1) if pick.random() < 0.5 else "")
+        inputs.append(case.weights(d, 3 * h) if pick.random() < 0.4 else "")
+        attributes["input_forget"] = int(pick.random() < 0.2)
+    if kind == "GRU":
+        attributes["linear_before_reset"] = int(pick.random() < 0.5)
+    if pick.random() < 0.3:
+        attributes["clip"] = pick.choice([0.3, 2.0])
+    if pick.random() < 0.4:
+        names = [pick.choice(list(CELL_FUNCTIONS)) for _ in range(d * {"RNN": 1, "GRU": 2, "LSTM": 3}[kind])]
+        # Without bounds the state of many steps overflows.
+        names = [name if t < 9 else pick.choice(["Sigmoid", "Tanh", "Softsign"]) for name in names]
+        attributes["activations"] = names
+        attributes["activation_alpha"] = [pick.uniform(0.1, 0.9) for name in names if CELL_FUNCTIONS[name] > 0]
+        attributes["activation_beta"] = [pick.uniform(0.1, 0.9) for name in names if CELL_FUNCTIONS[name] > 1]
+        attributes = {name: value for name, value in attributes.items() if value != []}
+    while not inputs[-1]:
+        inputs.pop()
+    results = case.node(kind, inputs, 3 if kind == "LSTM" else 2, **attributes)
+    return pick.choice([results, results[:1], results])
+
+
 FAMILIES = [gemm, matmul, conv, conv, conv, pool, pool, unary, unary, binary, binary, legacy, softmax, reduce, reduce,
-            shapes, shapes, network, network]
+            shapes, shapes, network, network, recurrent, recurrent]
 OPSETS = [7, 9, 11, 12, 13, 17, 18, 21, 22]
 
 
@@ -419,7 +461,7 @@ def main():
     options = parser.parse_args()
     cases, skipped = generate(options.seed, options.rounds)
     models = pathlib.Path(__file__).parent.parent / "Fixtures" / "models"
-    cases += [trained(path, np.random.default_rng(options.seed)) for path in sorted(models.glob("*.onnx"))]
+    cases += [trained(path, np.random.default_rng(options.seed)) for path in sorted(models.glob("*_fp32.onnx"))]
     with open(options.out, "w") as file:
         for case in cases:
             file.write(json.dumps(case, separators=(",", ":")) + "\n")

@@ -32,11 +32,11 @@ struct SpatialWindow: Equatable, Sendable {
 ///
 /// The graph says *what* is computed; ``KernelSelection`` turns it into the image's operations, which say how.
 enum GraphOperation: Equatable, Sendable {
-    /// `a[…, K], weights[K, N] constant, bias[N] constant? → y[…, N]`
+    /// `a[…, K], weights[K, N] constant, bias[N] constant?, addend[…, N]? → y[…, N]`
     case dense
     /// `a[batch…, M, K], b[batch…, K, N] → y[batch…, M, N]`; `b` is `[batch…, N, K]` when transposed
     case matMul(transposedRight: Bool)
-    /// `x, weights[M, C / groups, kernel…] constant, bias[M] constant? → y`
+    /// `x, weights[M, C / groups, kernel…] constant, bias[M] constant?, addend? → y`; an addend has y's shape
     case convolution(SpatialWindow, groups: Int, ChannelOrder)
     /// `x → y`
     case pool(PoolFunction, SpatialWindow, ChannelOrder)
@@ -79,6 +79,14 @@ enum GraphOperation: Equatable, Sendable {
     var hasParameters: Bool {
         switch self {
         case .affine, .quantized(.quantize), .quantized(.lookup): true
+        default: false
+        }
+    }
+
+    /// True for the operations on floats that take a bias and an addend.
+    var isLayer: Bool {
+        switch self {
+        case .dense, .convolution: true
         default: false
         }
     }

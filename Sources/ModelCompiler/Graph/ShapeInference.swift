@@ -47,7 +47,11 @@ enum ShapeInference {
         if case .argMax = operation {
             return Result(shape: try shape(operation, operands.map(\.shape)), elementType: .int64)
         }
-        return Result(shape: try shape(operation, operands.map(\.shape)), elementType: first.elementType)
+        let shape = try shape(operation, operands.map(\.shape))
+        if operation.isLayer, inputs.count > 3, let addend = inputs[3], graph.shape(addend) != shape {
+            throw ShapeError("\(graph.shape(addend)) cannot be added to a result of \(shape)")
+        }
+        return Result(shape: shape, elementType: first.elementType)
     }
 
     private static func shape(_ operation: GraphOperation, _ shapes: [[Int]]) throws(ShapeError) -> [Int] {

@@ -25,7 +25,8 @@ enum OperatorTable {
         "": [
             ActivationOperators.rules, ArithmeticOperators.rules, ConstantOperators.rules, ConvolutionOperators.rules,
             LinearOperators.rules, LogicOperators.rules, NormalizationOperators.rules, PoolingOperators.rules,
-            QuantizationOperators.rules, QuantizedFormOperators.rules, ReductionOperators.rules, ShapeOperators.rules,
+            QuantizationOperators.rules, QuantizedFormOperators.rules, RecurrentOperators.rules,
+            ReductionOperators.rules, ShapeOperators.rules,
             SliceOperators.rules,
         ],
         "ai.onnx.ml": [TreeOperators.rules, LinearModelOperators.rules, FeatureOperators.rules],
@@ -46,8 +47,6 @@ enum OperatorTable {
         switch (node.domain, node.operatorType) {
         case ("", "If"), ("", "Loop"), ("", "Scan"):
             "export the model without control flow, or with constant conditions"
-        case ("", "LSTM"), ("", "GRU"), ("", "RNN"):
-            "recurrent layers are not supported yet; use one-dimensional convolutions"
         case ("", "Resize"), ("", "Upsample"), ("", "ConvTranspose"):
             "use strided convolutions and pooling"
         case ("", _): "replace it by supported operators (docs/operators.md), or remove it from the model"

@@ -24,9 +24,10 @@ enum AffineFolding {
     /// Folds the only reader of node `index` into it; the reader's place, from which it is to be removed.
     private static func fold(at index: Int, _ readers: [[Int]], _ graph: inout Graph) -> Int? {
         let node = graph.nodes[index]
-        guard node.activation == .none, let axis = channelAxis(node, in: graph), !graph.isOutput(node.output) else {
-            return nil
-        }
+        // What has been added to the result already would have to be scaled too.
+        guard node.activation == .none, node.inputs.count <= 3, let axis = channelAxis(node, in: graph),
+            !graph.isOutput(node.output)
+        else { return nil }
         let readers = readers[node.output.index]
         guard readers.count == 1, let reader = readers.first,
             let affine = affine(graph.nodes[reader], of: node.output, axis: axis, in: graph),

@@ -52,7 +52,7 @@ enum IntegerKernels {
     private static func filtered(
         _ node: GraphNode, _ target: Target, _ values: QuantizedValues, _ graph: inout Graph
     ) -> GraphNode? {
-        guard let source = values.dequantized(node.inputs[0], in: graph), node.inputs.count >= 2,
+        guard let source = values.dequantized(node.inputs[0], in: graph), (2...3).contains(node.inputs.count),
             let weights = node.inputs[1],
             let filters = IntegerFilters(
                 weights: graph[weights].origin, bias: node.inputs.count > 2 ? graph.constant(node.inputs[2]) : nil,

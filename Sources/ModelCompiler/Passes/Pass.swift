@@ -17,6 +17,7 @@ enum PassPipeline {
         Pass(name: "layout choice", run: LayoutChoice.run),
         Pass(name: "transpose sinking", run: TransposeSinking.run),
         Pass(name: "transpose into dense", run: TransposeIntoDense.run),
+        Pass(name: "addition fusion", run: AdditionFusion.run),
         Pass(name: "dead-code removal", run: DeadCodeRemoval.run),
     ]
 

@@ -134,6 +134,8 @@ struct KernelSelection {
         }
         step.inputs[0] = planar(image)
         step.output = planar(step.output)
+        // An addend has the output's shape.
+        if step.inputs.count > 3, let addend = step.inputs[3] { step.inputs[3] = planar(addend) }
         let before = pair(window.padsBefore, 0)
         let after = pair(window.padsAfter, 0)
         return Window(

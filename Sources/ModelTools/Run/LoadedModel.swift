@@ -14,14 +14,16 @@ public struct LoadedModel: ~Copyable {
 
     /// Loads an image.
     ///
-    /// - Parameter instructionSet: The kernels to use; nil takes ``InstructionSet/preferred()``.
+    /// - Parameters:
+    ///   - instructionSet: The kernels to use; nil takes ``InstructionSet/preferred()``.
+    ///   - threads: Threads for large layers.
     public init(
-        image bytes: [UInt8], report: CompileReport? = nil, instructionSet: InstructionSet? = nil
+        image bytes: [UInt8], report: CompileReport? = nil, instructionSet: InstructionSet? = nil, threads: Int = 1
     ) throws(ModelToolsError) {
         image = ImageMemory(bytes)
         self.report = report
         do throws(RuntimeError) {
-            model = try Model(bytes: image.bytes, instructionSet: instructionSet)
+            model = try Model(bytes: image.bytes, instructionSet: instructionSet, threads: threads)
         } catch {
             throw ModelToolsError(.load, "\(error)")
         }
@@ -33,27 +35,32 @@ public struct LoadedModel: ~Copyable {
     ///   - path: An ONNX model or an image.
     ///   - dims: Extents of open dimensions, by symbol or by input and axis (`"x.1"`); none for an image.
     ///   - inputs: What will be given to the model: dimensions that `dims` leaves open take their extents.
+    ///   - threads: Threads for large layers.
     public init(
-        path: String, dims: [String: Int] = [:], inputs: [String: NPYArray] = [:]
+        path: String, dims: [String: Int] = [:], inputs: [String: NPYArray] = [:], threads: Int = 1
     ) throws(ModelToolsError) {
         let bytes = try ToolFile.read(path)
         guard !ModelFile.isImage(bytes) else {
             guard dims.isEmpty else {
                 throw ModelToolsError(.option, "\(path) is an image, whose shapes are fixed; --dim needs the ONNX file")
             }
-            try self.init(image: bytes)
+            try self.init(image: bytes, threads: threads)
             return
         }
         let onnx = try ModelFile.onnx(bytes, path: path)
-        try self.init(onnx, dims: ModelFile.bind(onnx, dims: dims, to: inputs), path: path)
+        try self.init(onnx, dims: ModelFile.bind(onnx, dims: dims, to: inputs), path: path, threads: threads)
     }
 
     /// Compiles an ONNX model.
     ///
-    /// - Parameter path: The file or version, for errors.
-    public init(_ onnx: ONNXModel, dims: [String: Int] = [:], path: String) throws(ModelToolsError) {
+    /// - Parameters:
+    ///   - path: The file or version, for errors.
+    ///   - threads: Threads for large layers.
+    public init(
+        _ onnx: ONNXModel, dims: [String: Int] = [:], path: String, threads: Int = 1
+    ) throws(ModelToolsError) {
         let compiled = try ModelFile.compile(onnx, dims: dims, path: path)
-        try self.init(image: compiled.imageBytes, report: compiled.report)
+        try self.init(image: compiled.imageBytes, report: compiled.report, threads: threads)
     }
 }
 

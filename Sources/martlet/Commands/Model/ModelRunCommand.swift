@@ -25,6 +25,7 @@ extension ModelCommand {
         @Option(help: "FILE.npy (or NAME=FILE.npy) whose rows are scored one after another.") var batch: String?
         @Option(help: "The folder for the outputs; made if it is missing.") var outputDir: String
         @OptionGroup var dimensions: DimensionOptions
+        @Option(help: "Threads that large layers are shared among, 1 to 64.") var threads = 1
         @Flag(help: "Print JSON.") var json = false
 
         func run() throws {
@@ -32,7 +33,8 @@ extension ModelCommand {
                 let names = try LocalModel.inputNames(of: file)
                 let files = try inputs.map { try LocalModel.assignment($0, option: "--input", names: names) }
                 let arrays = try LocalModel.arrays(files)
-                var loaded = try LoadedModel(path: file, dims: try dimensions.extents(), inputs: arrays)
+                var loaded = try LoadedModel(
+                    path: file, dims: try dimensions.extents(), inputs: arrays, threads: threads)
                 if let batch {
                     try score(batch, names, arrays, &loaded)
                 } else {

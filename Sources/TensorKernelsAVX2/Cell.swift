@@ -1,0 +1,1 @@
+../TensorKernelsBaseline/Cell.swift
