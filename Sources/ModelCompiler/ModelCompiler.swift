@@ -11,8 +11,9 @@ public import ONNXFormat
 /// The way of a model: `Importer` (ONNX → graph, shapes known, constants folded) → `PassPipeline` (rewritings that
 /// keep what the graph computes) → `ImagePlanner` (kernels, arena, packed weights) → image bytes.
 public enum ModelCompiler {
-    /// The versions of ONNX's standard operator set that the compiler knows.
-    public static let operatorSets: ClosedRange<Int> = 6...28
+    /// The versions of ONNX's standard operator set that the compiler knows; before version 6 only the operators whose
+    /// first definition still held then.
+    public static let operatorSets: ClosedRange<Int> = 1...28
 
     /// The most nodes of a model: arena planning compares every two steps.
     public static let maximumNodes = 16_384

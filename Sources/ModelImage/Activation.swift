@@ -163,3 +163,35 @@ public enum PairOperation: Int32, Sendable, CaseIterable {
     /// True when the result is bool whatever the operands are.
     public var isPredicate: Bool { rawValue >= Self.equal.rawValue }
 }
+
+/// How a resampled element is made of its neighbours. Raw values are part of the format.
+public enum ResampleMode: Int32, Sendable, CaseIterable {
+    /// The nearest one, by a ``NearestMode``
+    case nearest = 0
+    /// Two, or with antialiasing all in reach, by a triangle
+    case linear = 1
+    /// Four, or with antialiasing all in reach, by Keys' cubic
+    case cubic = 2
+}
+
+/// Where a resampled element lies: ONNX's `coordinate_transformation_mode`. Raw values are part of the format.
+public enum ResampleCoordinates: Int32, Sendable, CaseIterable {
+    case halfPixel = 0
+    case pytorchHalfPixel = 1
+    case halfPixelSymmetric = 2
+    case asymmetric = 3
+    case alignCorners = 4
+    case cropAndResize = 5
+    /// `tf_half_pixel_for_nn` of operator set 11
+    case halfPixelForNearest = 6
+}
+
+/// What the nearest element is: ONNX's `nearest_mode`. Raw values are part of the format.
+public enum NearestMode: Int32, Sendable, CaseIterable {
+    /// The nearest; the lower of two
+    case preferFloor = 0
+    /// The nearest; the upper of two
+    case preferCeil = 1
+    case floor = 2
+    case ceil = 3
+}

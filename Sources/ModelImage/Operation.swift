@@ -123,6 +123,29 @@ public enum Opcode: UInt16, Sendable, CaseIterable {
     case reduceElements = 261
     case argReduce = 262
 
+    // Places that an operand names
+    case gather = 300
+    case gatherElements = 301
+    case gatherBlocks = 302
+    case scatterElements = 303
+    case scatterBlocks = 304
+
+    // Choice by size
+    case topK = 305
+    case nonMaximumSuppression = 306
+
+    // Resampling and windows over any number of axes
+    case resampleTable = 307
+    case resample = 308
+    case poolWindows = 309
+    case unfold = 310
+    case fold = 311
+
+    // Tensors made of a few numbers
+    case range = 312
+    case melWeights = 313
+    case dropout = 314
+
     // Sums of products of bytes
     case integerMatMul = 320
     case integerSums = 321

@@ -1,4 +1,5 @@
 public import EdgeRuntime
+import ModelImage
 
 /// A compiled model in memory that runs on ``HostTensor``s.
 ///
@@ -44,8 +45,11 @@ public struct ModelSession: ~Copyable {
         model.run()
         var results: [HostTensor] = []
         for (index, port) in model.outputs.enumerated() {
-            let bytes = model.withOutput(index) { Array($0) }
-            results.append(try HostTensor(elementType: port.elementType, shape: port.shape, bytes: bytes))
+            // Only the rows that this run has filled, where their number depends on data.
+            var shape = port.shape
+            if !shape.isEmpty { shape[0] = model.outputExtent(index) }
+            let bytes = model.withOutput(index) { Array($0.prefix(shape.reduce(port.elementType.size, *))) }
+            results.append(try HostTensor(elementType: port.elementType, shape: shape, bytes: bytes))
         }
         return results
     }

@@ -14,6 +14,16 @@ protocol Element: BitwiseCopyable {
 
 extension Element {
     static var range: ClosedRange<Int64> { .min ... .max }
+
+    /// The smallest element, −∞ for floats.
+    static var lowest: Self {
+        Self(narrowing: Wide.self == Double.self ? .lowest : Wide(integer: range.lowerBound))
+    }
+
+    /// The largest element, +∞ for floats.
+    static var highest: Self {
+        Self(narrowing: Wide.self == Double.self ? .highest : Wide(integer: range.upperBound))
+    }
 }
 
 extension Element where Self: FixedWidthInteger {

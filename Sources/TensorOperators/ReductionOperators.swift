@@ -49,6 +49,10 @@ enum ReductionOperators {
         func visit<E: Element>(_ type: E.Type) throws(ImageError) -> PreparedOperator {
             let (source, target, count, inner) = (x.elements(E.self), y.elements(E.self), y.count, inner)
             let (kept, reduced, function) = (kept, reduced, function)
+            if inner == 0, function == .maximum || function == .minimum {
+                let neutral = function == .maximum ? E.lowest : E.highest
+                return { for index in 0..<count { target[index] = neutral } }
+            }
             return {
                 var line = LoopPosition()
                 for index in 0..<count {

@@ -26,3 +26,18 @@ extension LoopNest {
         return own < 0 || shape[own] == 1 ? 0 : shape.product(own + 1..<shape.rank)
     }
 }
+
+extension OperatorContext {
+    /// Throws unless `count` is the product of the factors, which may be too large for an `Int`.
+    func require(
+        _ count: Int, isProductOf factors: [Int], _ detail: StaticString
+    ) throws(ImageError) {
+        var product: Int64 = 1
+        for factor in factors {
+            let (next, overflow) = product.multipliedReportingOverflow(by: Int64(factor))
+            try require(!overflow, detail)
+            product = next
+        }
+        try require(product == Int64(count), detail)
+    }
+}

@@ -6,6 +6,7 @@ A case is taken when all of its nodes are among OPERATORS and all of its tensors
 """
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import numpy
@@ -134,6 +135,16 @@ def write_light(source, target):
     return count
 
 
+def write_examples(target):
+    """The examples of this repository that are models."""
+    root = pathlib.Path(__file__).parents[2]
+    case = target / "kws_front_end"
+    case.mkdir(parents=True)
+    command = [sys.executable, root / "examples/kws-front-end/front_end.py", root / "Tests/Fixtures/models/kws_fp32.onnx"]
+    subprocess.run([*command, case / "model.onnx", case], check=True)
+    return 1
+
+
 def main():
     target = pathlib.Path(sys.argv[1])
     shutil.rmtree(target, ignore_errors=True)
@@ -142,6 +153,7 @@ def main():
     for kind in ["simple", "pytorch-operator", "pytorch-converted"]:
         counts[kind] = write_folders(data / kind, target / kind)
     counts["light"] = write_light(data / "light", target / "light")
+    counts["examples"] = write_examples(target / "examples")
     print(", ".join(f"{count} {kind}" for kind, count in counts.items()), "cases")
 
 

@@ -18,6 +18,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper, version_converter
 
+import families
+
 
 class Case:
     """A model under construction: float inputs, nodes in a row, constants."""
@@ -52,7 +54,8 @@ class Case:
         results = results if isinstance(results, list) else [results]
         graph = helper.make_graph(
             self.nodes, self.name,
-            [helper.make_tensor_value_info(n, TensorProto.FLOAT, v.shape) for n, v in self.inputs.items()],
+            [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+             for n, v in self.inputs.items()],
             [helper.make_empty_tensor_value_info(n) for n in results], self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
         model.ir_version = 10
@@ -421,7 +424,8 @@ def recurrent(case, pick):
 
 
 FAMILIES = [gemm, matmul, conv, conv, conv, pool, pool, unary, unary, binary, binary, legacy, softmax, reduce, reduce,
-            shapes, shapes, network, network, recurrent, recurrent]
+            shapes, shapes, network, network, recurrent, recurrent,
+            *families.ALL]
 OPSETS = [7, 9, 11, 12, 13, 17, 18, 21, 22]
 
 

@@ -24,6 +24,16 @@ struct SpatialWindow: Equatable, Sendable {
     /// The extents of the result, which rounding up (`ceil_mode`) can make one larger than the rest implies.
     var output: [Int]
 
+    /// Leaves the first axis out.
+    mutating func dropFirst() {
+        kernel.removeFirst()
+        strides.removeFirst()
+        dilations.removeFirst()
+        padsBefore.removeFirst()
+        padsAfter.removeFirst()
+        output.removeFirst()
+    }
+
     /// How much input one window covers along `axis`.
     func reach(_ axis: Int) -> Int { (kernel[axis] - 1) * dilations[axis] + 1 }
 }

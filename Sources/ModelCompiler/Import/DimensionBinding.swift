@@ -9,8 +9,8 @@ struct DimensionBinding {
 
     init(_ options: CompileOptions) throws(CompileError) {
         dims = options.dims
-        for (name, extent) in dims.sorted(by: { $0.key < $1.key }) where !(1...ImageLimits.elements).contains(extent) {
-            throw .option("dimension \(name) is bound to \(extent), outside 1...\(ImageLimits.elements)")
+        for (name, extent) in dims.sorted(by: { $0.key < $1.key }) where !(0...ImageLimits.elements).contains(extent) {
+            throw .option("dimension \(name) is bound to \(extent), outside 0...\(ImageLimits.elements)")
         }
     }
 
@@ -36,7 +36,7 @@ struct DimensionBinding {
         var symbol = ""
         switch dimension {
         case .value(let extent):
-            // Some exporters write 0 for an open dimension; an empty input makes no sense.
+            // Some exporters write 0 for an open dimension; an empty one must be asked for.
             if extent > 0 { return extent }
         case .symbol(let name): symbol = name
         case .unknown: break

@@ -2,11 +2,27 @@ import ModelImage
 
 /// Elementwise operations for any element type: the vector kernels for float32, the portable operators for others.
 extension GraphBuilder {
+    /// Refuses bool where the operator's specification wants numbers.
+    func requireNumbers(_ x: ValueID) throws(Refusal) {
+        guard elementType(x) != .bool else { throw .invalid("it is not defined for bool") }
+    }
+
+    /// Refuses integers and bool where the operator's specification wants floats.
+    func requireFloating(_ x: ValueID) throws(Refusal) {
+        guard elementType(x).isFloating else { throw .invalid("it is not defined for \(elementType(x))") }
+    }
+
     /// A function of two values of one type, with broadcasting.
     mutating func combine(_ operation: PairOperation, _ a: ValueID, _ b: ValueID) throws(Refusal) -> ValueID {
         let type = elementType(a)
         guard type == elementType(b) else {
             throw .invalid("its operands are of \(type) and \(elementType(b))")
+        }
+        switch operation {
+        case .and, .or, .xor:
+            guard type == .bool else { throw .invalid("it is not defined for \(type)") }
+        case .equal: break
+        default: try requireNumbers(a)
         }
         if type == .float32, let function = BinaryFunction(rawValue: operation.rawValue) {
             return try emit(.binary(function), .none, [a, b])
@@ -43,6 +59,25 @@ extension GraphBuilder {
         return try emit(.expand, [x], to: target, elementType(x))
     }
 
+    /// The elements of `x` that indices name along an axis.
+    mutating func gather(
+        _ x: ValueID, _ indices: ValueID, axis: Int, to target: [Int]
+    ) throws(Refusal) -> ValueID {
+        try emit(.gather, words: [Int32(axis)], [x, indices], to: target, elementType(x))
+    }
+
+    /// A value of which only as many rows count as `extent` says during the run.
+    mutating func counted(_ value: ValueID, by extent: ValueID) throws(Refusal) -> ValueID {
+        guard let count = constant(extent)?.integers?.first, constant(value) != nil else {
+            graph[value].extent = extent
+            return value
+        }
+        let shape = shape(value)
+        let counts = [min(Int(count), shape[0])] + shape.dropFirst()
+        return try emit(
+            .slice(starts: shape.map { _ in 0 }, steps: shape.map { _ in 1 }, counts: counts), .none, [value])
+    }
+
     /// A constant with one element of any type.
     mutating func scalar(_ value: Double, _ type: ElementType) throws(Refusal) -> ValueID {
         let float = try constant(
@@ -55,6 +90,7 @@ extension GraphBuilder {
         _ function: ReduceFunction, _ x: ValueID, axes: [Int], keepsAxes: Bool
     ) throws(Refusal) -> ValueID {
         let extents = shape(x)
+        if function != .maximum, function != .minimum { try requireNumbers(x) }
         if function == .logSumExp, !elementType(x).isFloating {
             let real = try reduce(function, cast(x, to: .float64), axes: axes, keepsAxes: keepsAxes)
             return try cast(real, to: elementType(x))

@@ -118,6 +118,10 @@ struct GraphBuilder {
     mutating func emit(_ activation: Activation, _ input: ValueID) throws(Refusal) -> ValueID {
         let type = elementType(input)
         if type == .float32 { return try emit(.unary, activation, [input]) }
+        switch activation.function {
+        case .identity, .abs, .negate, .sign, .relu: try requireNumbers(input)
+        default: try requireFloating(input)
+        }
         let words = [
             Int32(activation.function.rawValue), Int32(bitPattern: activation.alpha.bitPattern),
             Int32(bitPattern: activation.beta.bitPattern),

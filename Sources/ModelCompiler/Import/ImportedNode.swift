@@ -10,8 +10,13 @@ struct ImportedNode {
     let inputs: [ValueID?]
     /// For people: the node's name or that of its first output.
     let name: String
+    /// The shapes that the model declares for values, where all extents are numbers.
+    private let shapes: [String: [Int]]
+    /// The results of the branches of an `If` that the condition leaves open: one, or then and else.
+    var branches: [[ValueID]] = []
 
-    init(_ node: ONNXNode, version: Int, inputs: [ValueID?]) {
+    init(_ node: ONNXNode, version: Int, inputs: [ValueID?], shapes: [String: [Int]] = [:]) {
+        self.shapes = shapes
         self.node = node
         self.version = version
         self.inputs = inputs
@@ -33,6 +38,11 @@ struct ImportedNode {
     /// True when the caller or another node may read output `index`.
     func wants(_ index: Int) -> Bool {
         index < node.outputs.count && !node.outputs[index].isEmpty
+    }
+
+    /// The shape that the model declares for output `index`, if it does and all extents are numbers.
+    func declared(_ index: Int) -> [Int]? {
+        index < node.outputs.count ? shapes[node.outputs[index]] : nil
     }
 
     // MARK: - Attributes

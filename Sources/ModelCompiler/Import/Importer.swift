@@ -12,6 +12,8 @@ struct Importer {
     /// What the names of the model stand for; `nil` for results of nodes that could not be imported.
     private var scope: [String: ValueID?] = [:]
     private var unsupported: [UnsupportedNode] = []
+    /// The shapes that the model declares for its values, where all extents are numbers.
+    private let shapes: [String: [Int]]
 
     /// The graph of `model`.
     ///
@@ -25,6 +27,11 @@ struct Importer {
         self.model = model
         builder = GraphBuilder(foldingBudget: options.maximumFoldedBytes)
         binding = try DimensionBinding(options)
+        shapes = (model.graph.valueInfo + model.graph.outputs).reduce(into: [:]) { shapes, value in
+            guard case .tensor(_, let declared?) = value.type else { return }
+            let extents = declared.compactMap { if case .value(let extent) = $0 { extent } else { nil } }
+            if extents.count == declared.count { shapes[value.name] = extents }
+        }
     }
 
     private mutating func run() throws(CompileError) -> Graph {
@@ -42,10 +49,7 @@ struct Importer {
             throw .limitExceeded(
                 "more than \(ModelCompiler.maximumNodes) nodes, or \(ImageLimits.ports) inputs or outputs")
         }
-        guard model.graph.sparseInitializers.isEmpty else {
-            throw .invalidModel("sparse initializers are not supported; write the model with dense ones")
-        }
-        try importInitializers()
+        try importInitializers(of: model.graph)
         try importInputs()
         for node in model.graph.nodes { try importNode(node) }
         guard unsupported.isEmpty else { throw .unsupported(unsupported) }
@@ -61,8 +65,11 @@ struct Importer {
         }
     }
 
-    private mutating func importInitializers() throws(CompileError) {
-        for tensor in model.graph.initializers {
+    private mutating func importInitializers(of graph: ONNXGraph) throws(CompileError) {
+        guard graph.sparseInitializers.isEmpty else {
+            throw .invalidModel("sparse initializers are not supported; write the model with dense ones")
+        }
+        for tensor in graph.initializers {
             var value: ValueID?
             do throws(Refusal) {
                 value = try constant(tensor)
@@ -139,17 +146,45 @@ struct Importer {
             inputs.append(value)
             isReachable = isReachable && value != nil
         }
-        let imported = ImportedNode(node, version: version, inputs: inputs)
+        var imported = ImportedNode(node, version: version, inputs: inputs, shapes: shapes)
+        if isReachable, node.operatorType == "If", node.domain.isEmpty || node.domain == "ai.onnx" {
+            isReachable = try importBranches(of: &imported)
+        }
         let outputs = try lower(imported, isReachable: isReachable)
         for (index, name) in node.outputs.enumerated() where !name.isEmpty {
             try define(name, index < outputs.count ? outputs[index] : nil)
         }
     }
 
+    /// Imports the branches of an `If` that the condition leaves open in place; false when a result cannot be imported.
+    private mutating func importBranches(of imported: inout ImportedNode) throws(CompileError) -> Bool {
+        let known = builder.constant(imported.optional(0))?.integers?.first.map { $0 != 0 }
+        for name in ["then_branch", "else_branch"] where known == nil || known == (name == "then_branch") {
+            guard case .graph(let branch) = imported.node.attribute(name), branch.inputs.isEmpty else {
+                throw .invalidModel("node \"\(imported.name)\" (If) has no \(name) without inputs")
+            }
+            // What a branch defines is known only inside.
+            let outer = scope
+            defer { scope = outer }
+            try importInitializers(of: branch)
+            for node in branch.nodes { try importNode(node) }
+            var results: [ValueID] = []
+            for output in branch.outputs {
+                guard let value = scope[output.name] else {
+                    throw .invalidModel("the output \"\(output.name)\" of a branch is given by no node")
+                }
+                guard let value else { return false }
+                results.append(value)
+            }
+            imported.branches.append(results)
+        }
+        return true
+    }
+
     /// The values of a node's outputs; none when it, or something before it, cannot be imported.
     private mutating func lower(_ imported: ImportedNode, isReachable: Bool) throws(CompileError) -> [ValueID] {
         let node = imported.node
-        guard let rule = OperatorTable.rule(node.operatorType, domain: node.domain), imported.version >= rule.since
+        guard let rule = OperatorTable.rule(node.operatorType, domain: node.domain, version: imported.version)
         else {
             refuse(imported, "the compiler does not know this operator", OperatorTable.help(node))
             return []

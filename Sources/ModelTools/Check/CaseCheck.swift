@@ -23,6 +23,8 @@ public enum CaseCheck {
             for (number, data) in try folder.dataSets().enumerated() {
                 let fed = try InputBinding.bind(model, to: data.inputs)
                 bound = fed.bound
+                var options = options
+                options.dims.merge(fed.emptyDimensions) { _, own in own }
                 let outputs = try run(fed.model, fed.inputs, options)
                 guard outputs.count == data.outputs.count else {
                     return result(.fail, "data set \(number) has \(data.outputs.count) of \(outputs.count) outputs")

@@ -44,10 +44,13 @@ enum InputBinding {
     /// The model for one data set: the bindable inputs as constants, and the other inputs with the extents that the data
     /// set has.
     ///
-    /// - Returns: The model, the inputs that it still has, and the names of those that were bound.
+    /// - Returns: The model, the inputs that it still has, the names of those that were bound, and the dimensions of
+    ///   inputs that are empty, which a model cannot tell from open ones.
     static func bind(
         _ model: ONNXModel, to tensors: [ONNXTensor]
-    ) throws(ModelToolsError) -> (model: ONNXModel, inputs: [ONNXTensor], bound: [String]) {
+    ) throws(ModelToolsError) -> (
+        model: ONNXModel, inputs: [ONNXTensor], bound: [String], emptyDimensions: [String: Int]
+    ) {
         var result = model
         let constants = Set(model.graph.initializers.map(\.name))
         let fed = model.graph.inputs.filter { !constants.contains($0.name) }
@@ -59,6 +62,7 @@ enum InputBinding {
         result.graph.inputs = model.graph.inputs.filter { constants.contains($0.name) }
         var inputs: [ONNXTensor] = []
         var bound: [String] = []
+        var empty: [String: Int] = [:]
         for (info, tensor) in zip(fed, tensors) {
             var tensor = tensor
             tensor.name = info.name
@@ -68,12 +72,13 @@ enum InputBinding {
                 continue
             }
             inputs.append(tensor)
+            for (axis, extent) in tensor.dims.enumerated() where extent == 0 { empty["\(info.name).\(axis)"] = 0 }
             guard case .tensor(let type, _) = info.type else {
                 throw ModelToolsError(.elementType, "input \"\(info.name)\" is no tensor")
             }
             result.graph.inputs.append(
                 ONNXValueInfo(name: info.name, elementType: type, dims: tensor.dims.map { .value($0) }))
         }
-        return (result, inputs, bound)
+        return (result, inputs, bound, empty)
     }
 }

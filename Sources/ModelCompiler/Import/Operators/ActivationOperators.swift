@@ -71,12 +71,16 @@ enum ActivationOperators {
         return [try builder.emit(.clip(bounds.lower, bounds.upper), x)]
     }
 
-    /// The slope broadcasts to the data in one direction only.
+    /// The slope broadcasts to the data in one direction only; before version 7 it is one number or one per channel.
     private static func parametricRelu(
         _ builder: inout GraphBuilder, _ node: ImportedNode
     ) throws(Refusal) -> [ValueID] {
         let x = try node.input(0)
-        let slope = try node.input(1)
+        var slope = try node.input(1)
+        let rank = builder.shape(x).count
+        if node.version < 7, builder.shape(slope).count == 1, rank > 2, builder.shape(slope)[0] > 1 {
+            slope = try builder.reshape(slope, to: builder.shape(slope) + [Int](repeating: 1, count: rank - 2))
+        }
         guard Extents.broadcast(builder.shape(x), builder.shape(slope)) == builder.shape(x) else {
             throw .invalid("slope \(builder.shape(slope)) does not broadcast to \(builder.shape(x))")
         }

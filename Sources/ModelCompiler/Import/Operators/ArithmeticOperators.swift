@@ -6,6 +6,7 @@ enum ArithmeticOperators {
         "Add": binary(.add), "Sub": binary(.subtract), "Mul": binary(.multiply), "Div": binary(.divide),
         "Pow": OperatorRule(power), "Sum": fold(.add), "Max": fold(.maximum), "Min": fold(.minimum),
         "Mean": OperatorRule { builder, node throws(Refusal) in
+            try builder.requireFloating(try node.input(0))
             let sum = try combine(.add, &builder, node)
             let share = try builder.scalar(1 / Double(node.inputs.count), builder.elementType(sum))
             return [try builder.combine(.multiply, sum, share)]

@@ -83,13 +83,10 @@ enum ConstantOperators {
     // MARK: - Conversions and repetitions
 
     private static func range(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
-        var operands: [Constant] = []
-        for index in 0..<3 {
-            guard let known = builder.constant(try node.input(index)), known.count == 1 else {
-                throw .mustBeConstant("a bound")
-            }
-            operands.append(known)
-        }
+        var bounds: [ValueID] = []
+        for index in 0..<3 { bounds.append(try node.input(index)) }
+        let operands = bounds.compactMap { builder.constant($0) }
+        guard operands.count == 3 else { return [try planned(bounds, &builder, node)] }
         let numbers = operands.compactMap(\.scalar)
         guard numbers.count == 3, numbers[2] != 0 else { throw .invalid("a range of \(numbers)") }
         let count = ((numbers[1] - numbers[0]) / numbers[2]).rounded(.up)
@@ -105,6 +102,24 @@ enum ConstantOperators {
         let reals = try builder.constant(
             Constant(elementType: .float64, shape: [steps.count], bytes: values.withUnsafeBytes { Array($0) }))
         return [try builder.cast(reals, to: type)]
+    }
+
+    /// Bounds that are computed at run time give at most as many numbers as the model itself declares.
+    private static func planned(
+        _ bounds: [ValueID], _ builder: inout GraphBuilder, _ node: ImportedNode
+    ) throws(Refusal) -> ValueID {
+        guard let shape = node.declared(0), shape.count == 1, shape[0] > 0 else { throw .mustBeConstant("a bound") }
+        var scalars: [ValueID] = []
+        for bound in bounds {
+            guard builder.elementType(bound) == builder.elementType(bounds[0]),
+                builder.shape(bound).allSatisfy({ $0 == 1 })
+            else { throw .invalid("the bounds are not three numbers of one type") }
+            scalars.append(try builder.reshape(bound, to: []))
+        }
+        let results = try builder.emit(
+            PortableNode(
+                opcode: .range, results: [.init(shape, builder.elementType(bounds[0])), .init([], .int64)]), scalars)
+        return try builder.counted(results[0], by: results[1])
     }
 
     private static func expand(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {

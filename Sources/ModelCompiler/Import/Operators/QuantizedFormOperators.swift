@@ -143,7 +143,7 @@ enum QuantizedFormOperators {
     private static func lower(
         _ name: String, _ inputs: [ValueID?], version: Int? = nil, _ builder: inout GraphBuilder, _ node: ImportedNode
     ) throws(Refusal) -> ValueID {
-        guard let rule = OperatorTable.rule(name, domain: "") else {
+        guard let rule = OperatorTable.rule(name, domain: "", version: version ?? 13) else {
             throw .unsupported("\(name) is unknown", help: "export the float model")
         }
         let float = ImportedNode(node.node, version: version ?? 13, inputs: inputs)

@@ -35,6 +35,7 @@ enum ReductionOperators {
     private static func argument(smallest: Bool) -> OperatorRule {
         OperatorRule { builder, node throws(Refusal) in
             let x = try node.input(0)
+            try builder.requireNumbers(x)
             let number = try node.int("axis", default: 0)
             guard let axis = Extents.axis(number, rank: builder.shape(x).count) else {
                 throw .invalid("axis \(number)")

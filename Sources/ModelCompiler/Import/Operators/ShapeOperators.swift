@@ -44,15 +44,20 @@ enum ShapeOperators {
         return try builder.emit(.concat(axis: axis), .none, filled.isEmpty ? inputs : filled)
     }
 
-    /// Passes its input on; the mask, if somebody wants it, is all true.
+    /// Passes its input on, with a mask that is all true; a mode that may be training is left to the run.
     private static func dropout(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
-        if let mode = node.optional(2) {
-            guard let known = builder.constant(mode)?.integers else { throw .mustBeConstant("training_mode") }
-            guard known.first == 0 else {
-                throw .unsupported("it is in training mode", help: "export the model for inference (model.eval())")
-            }
-        }
         let x = try node.input(0)
+        try builder.requireNumbers(x)
+        if let mode = node.optional(2), builder.constant(mode)?.integers?.first != 0 {
+            let half = try builder.scalar(0.5, .float64)
+            let ratio = node.optional(1) ?? half
+            var results = [ShapeInference.Result(builder.shape(x), builder.elementType(x))]
+            if node.wants(1) { results.append(.init(builder.shape(x), .bool)) }
+            let seed = Int32(truncatingIfNeeded: try node.int("seed", default: 0))
+            return try builder.emit(
+                PortableNode(opcode: .dropout, words: [seed], results: results, scratchBytes: 4 * 624),
+                [x, builder.cast(ratio, to: .float64), mode])
+        }
         guard node.wants(1) else { return [x] }
         let shape = builder.shape(x)
         let mask = [Int64](repeating: 1, count: shape.reduce(1, *))

@@ -1,11 +1,10 @@
 import ModelImage
 import ONNXFormat
 
-/// Operators that take parts of a tensor or put something around it.
+/// Operators that take parts of a tensor.
 enum SliceOperators {
     static let rules: [String: OperatorRule] = [
-        "Slice": OperatorRule(slice), "Split": OperatorRule(split), "Gather": OperatorRule(gather),
-        "Pad": OperatorRule(pad),
+        "Slice": OperatorRule(slice), "Split": OperatorRule(split),
     ]
 
     /// The integers of a constant operand, or `nil` when it is absent.
@@ -61,7 +60,8 @@ enum SliceOperators {
         return (first, first > last ? (first - last - 1) / -step + 1 : 0)
     }
 
-    private static func cutOut(
+    /// The elements at `starts`, `steps` apart, `counts` of them along each axis.
+    static func cutOut(
         _ x: ValueID, _ cut: (starts: [Int], steps: [Int], counts: [Int]), _ builder: inout GraphBuilder
     ) throws(Refusal) -> ValueID {
         if cut.counts == builder.shape(x), cut.steps.allSatisfy({ $0 == 1 }) { return x }
@@ -99,122 +99,5 @@ enum SliceOperators {
             start += size
         }
         return outputs
-    }
-
-    // MARK: - Gather
-
-    /// With known indices this is a slice, or a row of slices.
-    private static func gather(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
-        let x = try node.input(0)
-        let shape = builder.shape(x)
-        let number = try node.int("axis", default: 0)
-        guard let axis = Extents.axis(number, rank: shape.count) else { throw .invalid("axis \(number)") }
-        guard let indices = builder.constant(try node.input(1)), let numbers = indices.integers else {
-            throw .mustBeConstant("the index")
-        }
-        var places: [Int] = []
-        for number in numbers {
-            guard let place = Extents.axis(Int(number), rank: shape[axis]) else {
-                throw .invalid("index \(number) is outside axis \(axis) of \(shape)")
-            }
-            places.append(place)
-        }
-        let result = Array(shape[..<axis]) + indices.shape + Array(shape[(axis + 1)...])
-        if let known = builder.constant(x) {
-            return [try builder.constant(gathered(known, axis: axis, places: places, shape: result))]
-        }
-        let taken = try slices(x, axis: axis, places: places, &builder)
-        return [try builder.reshape(taken, to: result)]
-    }
-
-    private static func gathered(_ x: Constant, axis: Int, places: [Int], shape: [Int]) -> Constant {
-        let inner = x.shape[(axis + 1)...].reduce(1, *)
-        var positions: [Int] = []
-        for outer in 0..<x.shape[..<axis].reduce(1, *) {
-            for place in places {
-                let start = (outer * x.shape[axis] + place) * inner
-                positions.append(contentsOf: start..<start + inner)
-            }
-        }
-        return x.gathered(positions, shape: shape)
-    }
-
-    private static func slices(
-        _ x: ValueID, axis: Int, places: [Int], _ builder: inout GraphBuilder
-    ) throws(Refusal) -> ValueID {
-        let shape = builder.shape(x)
-        func cut(_ start: Int, _ step: Int, _ count: Int) -> (starts: [Int], steps: [Int], counts: [Int]) {
-            var cut = (starts: shape.map { _ in 0 }, steps: shape.map { _ in 1 }, counts: shape)
-            (cut.starts[axis], cut.steps[axis], cut.counts[axis]) = (start, step, count)
-            return cut
-        }
-        guard let first = places.first else {
-            throw .unsupported("it takes nothing", help: "remove the node")
-        }
-        let step = places.count > 1 ? places[1] - first : 1
-        if step != 0, places.indices.allSatisfy({ places[$0] == first + $0 * step }) {
-            return try cutOut(x, cut(first, step, places.count), &builder)
-        }
-        guard places.count <= ImageLimits.operands else {
-            throw .unsupported(
-                "\(places.count) indices without a pattern", help: "gather at most \(ImageLimits.operands) at a time")
-        }
-        var parts: [ValueID] = []
-        for place in places { parts.append(try cutOut(x, cut(place, 1, 1), &builder)) }
-        return try builder.emit(.concat(axis: axis), .none, parts)
-    }
-
-    // MARK: - Pad
-
-    /// Attributes before version 11, inputs since; negative pads cut off.
-    private static func pad(_ builder: inout GraphBuilder, _ node: ImportedNode) throws(Refusal) -> [ValueID] {
-        let x = try node.input(0)
-        let shape = builder.shape(x)
-        let mode: PadMode
-        switch try node.text("mode", default: "constant") {
-        case "constant": mode = .constant
-        case "reflect": mode = .reflect
-        case "edge": mode = .edge
-        case let other: throw .unsupported("mode \"\(other)\"", help: "use constant, reflect or edge")
-        }
-        var value = try node.float("value", default: 0)
-        if node.version >= 11, let input = node.optional(2) {
-            guard let known = builder.constant(input) else { throw .mustBeConstant("the value") }
-            value = known.floats?.first ?? known.integers?.first.map { Float($0) } ?? 0
-        }
-        let amounts = try amounts(builder, node, rank: shape.count)
-        var cut = (starts: shape.map { _ in 0 }, steps: shape.map { _ in 1 }, counts: shape)
-        for axis in shape.indices {
-            cut.starts[axis] = max(0, -amounts.before[axis])
-            cut.counts[axis] = shape[axis] + min(0, amounts.before[axis]) + min(0, amounts.after[axis])
-            guard cut.counts[axis] > 0 else { throw .invalid("pads cut off all of axis \(axis)") }
-        }
-        let kept = try cutOut(x, cut, &builder)
-        let before = amounts.before.map { max(0, $0) }
-        let after = amounts.after.map { max(0, $0) }
-        guard (before + after).contains(where: { $0 > 0 }) else { return [kept] }
-        if mode == .reflect, zip(zip(before, after), cut.counts).contains(where: { max($0.0, $0.1) >= $1 }) {
-            throw .unsupported("reflection reaches past the opposite edge", help: "pad by less than the extent")
-        }
-        return [try builder.emit(.pad(before: before, after: after, mode: mode, value: value), .none, [kept])]
-    }
-
-    private static func amounts(
-        _ builder: GraphBuilder, _ node: ImportedNode, rank: Int
-    ) throws(Refusal) -> (before: [Int], after: [Int]) {
-        let pads = node.version >= 11 ? try integers(builder, node, 1, "pads") : try node.ints("pads")
-        let numbers = node.version >= 18 ? try integers(builder, node, 3, "axes") : nil
-        let axes = numbers ?? Array(0..<rank)
-        guard let pads, pads.count == 2 * axes.count,
-            pads.allSatisfy({ (-ImageLimits.elements...ImageLimits.elements).contains($0) })
-        else { throw .invalid("pads do not fit \(axes.count) axes") }
-        var before = [Int](repeating: 0, count: rank)
-        var after = before
-        for (index, number) in axes.enumerated() {
-            guard let axis = Extents.axis(number, rank: rank) else { throw .invalid("axis \(number)") }
-            before[axis] = pads[index]
-            after[axis] = pads[index + axes.count]
-        }
-        return (before, after)
     }
 }
