@@ -20,13 +20,14 @@ enum ReductionOperators {
                 guard let known = builder.constant(axes)?.integers else { throw .mustBeConstant("the axes") }
                 numbers = known.map { Int($0) }
             }
-            if numbers.isEmpty, try node.flag("noop_with_empty_axes") { return [x] }
+            // Over no axes the sums are of one element each, but magnitudes, squares and logarithms are still taken.
+            let isNoOp = try node.flag("noop_with_empty_axes")
             var axes: Set<Int> = []
             for number in numbers {
                 guard let axis = Extents.axis(number, rank: rank) else { throw .invalid("axis \(number)") }
                 axes.insert(axis)
             }
-            let reduced = numbers.isEmpty ? Array(0..<rank) : axes.sorted()
+            let reduced = numbers.isEmpty && !isNoOp ? Array(0..<rank) : axes.sorted()
             let keepsAxes = try node.int("keepdims", default: 1) != 0
             return [try builder.reduce(function, x, axes: reduced, keepsAxes: keepsAxes)]
         }
