@@ -141,7 +141,7 @@ struct IntegerPassTests {
         model.bytes("z", kind == "count" ? [3, 4, 5] : [3, 4], kind == "count" ? [3] : [2])
         switch kind {
         case "blocks":
-            model.node("DequantizeLinear", ["x", "b"], ["f"], ["axis": .int(3), "block_size": .int(4)])
+            model.node("DequantizeLinear", ["x", "b"], ["f"], ["axis": .int(3), "block_size": .int(3)])
         case "axis": model.node("DequantizeLinear", ["x", "s", "z"], ["f"], ["axis": .int(2)])
         case "type":
             model.node("DequantizeLinear", ["x", "s", "z"], ["f"], ["axis": .int(1), "output_dtype": .int(10)])

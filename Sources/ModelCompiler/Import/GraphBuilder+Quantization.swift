@@ -2,12 +2,17 @@ import ModelImage
 
 /// The operands of a quantizing or dequantizing node that say what the stored numbers mean.
 struct QuantizationOperands {
-    /// One, or one for each index of the axis.
+    /// One, one for each index of the axis, or one for each block.
     var scale: ValueID
     /// As many as scales; nil is 0.
     var zeroPoint: ValueID?
     /// As declared: negative counts from the end; not looked at where the scale is single.
     var axis: Int
+    /// How many neighbours along the axis share a scale; 0: the scale is no tensor of blocks.
+    var blockSize = 0
+
+    /// The axis, counted from the front.
+    func axis(of target: [Int]) -> Int { axis < 0 ? axis + target.count : axis }
 }
 
 /// Between numbers and what they stand for.
@@ -85,19 +90,26 @@ extension GraphBuilder {
         return try combine(.multiply, cast(steps, to: .float32), aligned(operands.scale, operands, shape(x)))
     }
 
-    /// A scale or zero point in a shape that broadcasts along its axis.
+    /// A scale or zero point in a shape that broadcasts along its axis; one of blocks, repeated to the whole shape.
     private mutating func aligned(
         _ value: ValueID, _ operands: QuantizationOperands, _ target: [Int]
     ) throws(Refusal) -> ValueID {
+        let axis = operands.axis(of: target)
+        if operands.blockSize > 0 {
+            var apart = shape(value)
+            apart.insert(1, at: axis + 1)
+            var repeated = apart
+            repeated[axis + 1] = operands.blockSize
+            return try reshape(expand(reshape(value, to: apart), to: repeated), to: target)
+        }
         let count = shape(value).reduce(1, *)
         if count == 1 { return try reshape(value, to: []) }
-        let axis = operands.axis < 0 ? operands.axis + target.count : operands.axis
         return try reshape(value, to: [count] + target.dropFirst(axis + 1).map { _ in 1 })
     }
 
     // MARK: - Checks
 
-    /// Scales are single or a vector along the axis, and zero points as many.
+    /// Scales are single, a vector along the axis or a tensor of whole blocks, and zero points as many.
     private func check(_ operands: QuantizationOperands, _ target: [Int]) throws(Refusal) {
         let scales = shape(operands.scale)
         guard elementType(operands.scale) == .float32 else {
@@ -107,18 +119,28 @@ extension GraphBuilder {
         if let zeroPoint = operands.zeroPoint, shape(zeroPoint).reduce(1, *) != count {
             throw .invalid("zero points \(shape(zeroPoint)) do not fit scales \(scales)")
         }
+        let axis = operands.axis(of: target)
+        if operands.blockSize > 0 {
+            var covered = scales
+            if covered.indices.contains(axis) { covered[axis] *= operands.blockSize }
+            guard covered == target else {
+                throw .unsupported(
+                    "scales \(scales) of blocks of \(operands.blockSize) along axis \(operands.axis) of \(target)",
+                    help: "use blocks that divide the axis")
+            }
+            return
+        }
         if count == 1, scales.count <= 1 { return }
-        let axis = operands.axis < 0 ? operands.axis + target.count : operands.axis
         guard scales.count == 1, target.indices.contains(axis), target[axis] == count else {
             throw .invalid("scales \(scales) do not fit axis \(operands.axis) of \(target)")
         }
     }
 
-    /// Scales and zero points that are known now; nil when they are computed at run time.
+    /// Scales and zero points that are known now; nil when they are computed at run time, or stand for blocks.
     private func parameters(
         _ operands: QuantizationOperands, _ target: [Int]
     ) throws(Refusal) -> QuantizationParameters? {
-        guard let scales = constant(operands.scale)?.floats else { return nil }
+        guard operands.blockSize == 0, let scales = constant(operands.scale)?.floats else { return nil }
         guard scales.allSatisfy({ $0 > 0 && $0.isFinite }) else {
             throw .unsupported("a scale is not a positive number", help: "quantize the model again")
         }
@@ -127,8 +149,8 @@ extension GraphBuilder {
             guard let known = constant(id)?.integers else { return nil }
             zeroPoints = known
         }
-        let axis = operands.axis < 0 ? operands.axis + target.count : operands.axis
-        return QuantizationParameters(scales: scales, zeroPoints: zeroPoints, axis: scales.count == 1 ? 0 : axis)
+        return QuantizationParameters(
+            scales: scales, zeroPoints: zeroPoints, axis: scales.count == 1 ? 0 : operands.axis(of: target))
     }
 }
 

@@ -30,11 +30,13 @@ enum QuantizationOperators {
     }
 
     private static func operands(_ node: ImportedNode) throws(Refusal) -> QuantizationOperands {
-        guard try node.int("block_size", default: 0) == 0 else {
-            throw .unsupported("scales of blocks", help: "use one scale, or one per index of an axis")
+        let blockSize = try node.int("block_size", default: 0)
+        guard (0...ImageLimits.elements).contains(blockSize) else {
+            throw .invalid("block_size \(blockSize) is no number of elements")
         }
         return QuantizationOperands(
-            scale: try node.input(1), zeroPoint: node.optional(2), axis: try node.int("axis", default: 1))
+            scale: try node.input(1), zeroPoint: node.optional(2), axis: try node.int("axis", default: 1),
+            blockSize: blockSize)
     }
 
     /// `x → y uint8, scale, zeroPoint`: the range of x with 0 in it is mapped to 0...255.
