@@ -45,7 +45,7 @@ var vectorKernels: [(name: String, flags: [String])] = []
 #if arch(x86_64)
     vectorKernels = [
         ("TensorKernelsAVX2", ["-Xcc", "-march=x86-64-v3"]),
-        ("TensorKernelsAVX512", ["-Xcc", "-march=x86-64-v4", "-Xllvm", "-unroll-threshold=600"]),
+        ("TensorKernelsAVX512", ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni", "-Xllvm", "-unroll-threshold=600"]),
     ]
 #endif
 let kernelModules: [Target.Dependency] =

@@ -21,12 +21,12 @@ static inline int edge_supports_avx2(void) {
 #endif
 }
 
-/// True when they also support AVX-512 F, BW, CD, DQ and VL (x86-64-v4).
+/// True when they also support AVX-512 F, BW, CD, DQ, VL (x86-64-v4) and VNNI.
 static inline int edge_supports_avx512(void) {
 #if defined(__x86_64__)
     return edge_supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
         && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq")
-        && __builtin_cpu_supports("avx512vl");
+        && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 #else
     return 0;
 #endif

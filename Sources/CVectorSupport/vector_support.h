@@ -78,7 +78,8 @@ MARTLET_INLINE void vector_store_bytes(vector_sums lanes, void *target) {
     *(vector_few_signed_at *)target = __builtin_convertvector(lanes, vector_few_signed);
 }
 
-// In each 32-bit lane the sum of the two products of 16-bit numbers: pmaddwd on x86.
+// In each 32-bit lane the sum of the two products of 16-bit numbers: pmaddwd on x86, which with VNNI becomes vpdpwssd
+// together with the addition behind it.
 MARTLET_INLINE vector_sums vector_dot(vector_pairs a, vector_pairs b) {
 #if defined(__AVX512BW__)
     typedef short words __attribute__((vector_size(64)));

@@ -13,7 +13,7 @@ public enum InstructionSet: UInt8, Sendable, CaseIterable {
     case baseline
     /// x86-64-v3: AVX2 and FMA.
     case avx2
-    /// x86-64-v4: AVX-512 F, BW, CD, DQ and VL.
+    /// x86-64-v4 with VNNI: AVX-512 F, BW, CD, DQ, VL and VNNI (Ice Lake, Zen 4 and newer).
     case avx512
     /// 64-bit ARM: the baseline's source, whose vectors are NEON registers there.
     case neon

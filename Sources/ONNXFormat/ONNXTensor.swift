@@ -190,4 +190,32 @@ extension Float {
         default: self = Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
         }
     }
+
+    /// The bits of the nearest IEEE 754 binary16, ties to even; infinite from 65,520 on.
+    var halfBits: UInt16 {
+        let sign = UInt16(truncatingIfNeeded: bitPattern >> 16) & 0x8000
+        let magnitude = bitPattern & 0x7FFF_FFFF
+        if isNaN { return sign | 0x7E00 }
+        if magnitude >= 0x477F_F000 { return sign | 0x7C00 }
+        if magnitude < 0x3880_0000 {
+            return sign | UInt16((Float(bitPattern: magnitude) * 0x1p24).rounded(.toNearestOrEven))
+        }
+        let rounded = magnitude + 0xFFF + (magnitude >> 13 & 1)
+        return sign | UInt16((rounded - 0x3800_0000) >> 13)
+    }
+}
+
+extension ONNXTensor {
+    /// The largest number of a half-precision tensor.
+    public static let largestHalf: Float = 65_504
+
+    /// A half-precision tensor in row-major order, each element rounded to the nearest; larger numbers than
+    /// ``largestHalf`` become infinite.
+    public init(name: String, dims: [Int], halves: [Float]) {
+        let bytes = halves.flatMap { value in
+            let bits = value.halfBits
+            return [UInt8(truncatingIfNeeded: bits), UInt8(truncatingIfNeeded: bits >> 8)]
+        }
+        self.init(name: name, elementType: .float16, dims: dims, content: .raw(bytes))
+    }
 }

@@ -75,14 +75,15 @@ struct QuantizerTests {
         #expect(report.description.contains("largest score alike"))
     }
 
-    @Test("weights alone can be quantized: the rest computes with floats")
-    func weightsOnly() throws {
+    @Test("weights alone can be stored in fewer bits: the rest computes with floats", arguments: WeightStorage.allCases)
+    func weightsOnly(_ storage: WeightStorage) throws {
         let quantizer = try quantizer(model())
-        let quantized = quantizer.quantizedWeights()
+        let quantized = quantizer.quantizedWeights(as: storage)
         let steps = try ModelCompiler.compile(quantized).report.steps.map(\.operation)
         #expect(steps.contains("convolution") && !steps.contains { $0.hasPrefix("integer") }, "\(steps)")
         let report = try quantizer.report(on: quantized, labels: nil)
-        #expect(report.outputs.allSatisfy { ($0.signalToNoise ?? .infinity) > 25 })
+        let least: Double = storage == .int8 ? 25 : 60
+        #expect(report.outputs.allSatisfy { ($0.signalToNoise ?? .infinity) > least })
         #expect(report.quantizedBytes < report.floatBytes && report.floatAccuracy == nil)
     }
 

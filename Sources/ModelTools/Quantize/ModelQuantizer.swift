@@ -1,5 +1,13 @@
 public import ONNXFormat
 
+/// How the weights of a model that computes with floats are stored.
+public enum WeightStorage: String, CaseIterable, Sendable {
+    /// One byte, with one scale for each filter.
+    case int8
+    /// Half precision: 2 bytes.
+    case float16
+}
+
 /// Quantizes a float model after its training: int8 weights around 0 with one scale for each filter, int8 values with a
 /// range from calibration rows.
 ///
@@ -56,8 +64,11 @@ public struct ModelQuantizer {
         return QuantizedGraph.write(model, plan, try scales(method))
     }
 
-    /// The model with int8 weights that are dequantized when it is compiled: a smaller file, float kernels.
-    public func quantizedWeights() -> ONNXModel { QuantizedGraph.writeWeights(model, plan) }
+    /// The model with weights of fewer bits that become float32 when it is compiled: a smaller file, float kernels.
+    /// Weights that half precision cannot hold stay as they are.
+    public func quantizedWeights(as storage: WeightStorage) -> ONNXModel {
+        QuantizedGraph.writeWeights(model, plan, as: storage)
+    }
 
     // MARK: - Calibration
 

@@ -28,13 +28,18 @@ struct QuantizedGraph {
         return writer.finish(model)
     }
 
-    /// The model with only its weights quantized.
-    static func writeWeights(_ model: ONNXModel, _ plan: QuantizationPlan) -> ONNXModel {
+    /// The model with only its weights stored in fewer bits.
+    static func writeWeights(_ model: ONNXModel, _ plan: QuantizationPlan, as storage: WeightStorage) -> ONNXModel {
         var writer = QuantizedGraph(model.graph, [:])
         for (index, node) in model.graph.nodes.enumerated() {
             var node = node
             if plan.layers.contains(index) {
-                node.inputs[1] = writer.quantizedWeights(of: node, biases: nil, inputScale: 1)?.name ?? node.inputs[1]
+                let stored =
+                    switch storage {
+                    case .int8: writer.quantizedWeights(of: node, biases: nil, inputScale: 1)?.name
+                    case .float16: writer.halvedWeights(of: node)
+                    }
+                node.inputs[1] = stored ?? node.inputs[1]
             }
             writer.nodes.append(node)
         }
@@ -116,6 +121,20 @@ struct QuantizedGraph {
                 inputs: ["\(name)/stored", "\(name)/scale", "\(name)/zero"], outputs: [name],
                 attributes: [ONNXAttribute("axis", .int(Int64(axis)))]))
         return (name, weights.scales)
+    }
+
+    /// Appends weights in half precision and the cast that makes them float32; nil where they do not fit.
+    private mutating func halvedWeights(of node: ONNXNode) -> String? {
+        guard let (source, _) = QuantizationPlan.weights(of: node, constants), let tensor = constants[source],
+            let values = constants.floats(source), values.allSatisfy({ $0.magnitude <= ONNXTensor.largestHalf })
+        else { return nil }
+        let name = "\(node.outputs[0])/weights/half"
+        graph.initializers.append(ONNXTensor(name: "\(name)/stored", dims: tensor.dims, halves: values))
+        nodes.append(
+            ONNXNode(
+                "Cast", name: "\(name)/cast", inputs: ["\(name)/stored"], outputs: [name],
+                attributes: [ONNXAttribute("to", .int(Int64(ONNXElementType.float.rawValue)))]))
+        return name
     }
 
     /// Leaves out constants that nobody reads any more.
