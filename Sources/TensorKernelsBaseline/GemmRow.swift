@@ -2,31 +2,55 @@ import TensorKernels
 
 /// One row times packed weights. There is no second row to share a weight with, so many columns are summed at a time
 /// to keep enough independent sums in flight; narrow matrices split the inner dimension instead.
+///
+/// How often it is split depends on the matrix alone, not on what is left of it: equal columns give equal sums wherever
+/// they stand.
 @inline(__always)
 func gemmRow(_ arguments: GemmArguments, row: Int) {
+    let steps = splits(arguments.columns)
     var column = 0
     while column < arguments.columns {
         let vectors = (arguments.columns - column + Block.lanes - 1) / Block.lanes
-        let taken: Int
-        switch vectors {
-        case 8...:
-            row8(arguments, row, column)
-            taken = 8
-        case 4...:
-            row4(arguments, row, column)
-            taken = 4
-        case 2...:
-            row2(arguments, row, column)
-            taken = 2
-        default:
-            row1(arguments, row, column)
-            taken = 1
-        }
-        column += taken * Block.lanes
+        column += rowBlock(arguments, row, column, vectors, steps) * Block.lanes
     }
 }
 
-/// `vectors` vectors of columns, with `steps` separate sums each; `vectors·steps` is 8.
+/// Parts of the inner dimension that are summed apart.
+@inline(__always)
+private func splits(_ columns: Int) -> Int {
+    switch (columns + Block.lanes - 1) / Block.lanes {
+    case 8...: 1
+    case 4...: 2
+    case 2...: 4
+    default: 8
+    }
+}
+
+/// Sums as many vectors of columns as fit, and tells how many those were.
+@inline(__always)
+private func rowBlock(_ arguments: GemmArguments, _ row: Int, _ column: Int, _ vectors: Int, _ steps: Int) -> Int {
+    switch (vectors, steps) {
+    case (8..., 1):
+        row8x1(arguments, row, column)
+        return 8
+    case (4..., 1):
+        row4x1(arguments, row, column)
+        return 4
+    case (4..., 2):
+        row4x2(arguments, row, column)
+        return 4
+    case (2..., 4):
+        row2x4(arguments, row, column)
+        return 2
+    case (_, 1): row1x1(arguments, row, column)
+    case (_, 2): row1x2(arguments, row, column)
+    case (_, 4): row1x4(arguments, row, column)
+    default: row1x8(arguments, row, column)
+    }
+    return 1
+}
+
+/// `vectors` vectors of columns, with `steps` separate sums each; `vectors·steps` is at most 8.
 private enum RowKernel<let vectors: Int, let steps: Int> {
     @inline(__always)
     static func run(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
@@ -64,16 +88,28 @@ private enum RowKernel<let vectors: Int, let steps: Int> {
     }
 }
 
-@inline(never) private func row8(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
+@inline(never) private func row8x1(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
     RowKernel<8, 1>.run(arguments, row, column)
 }
-@inline(never) private func row4(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
+@inline(never) private func row4x1(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
+    RowKernel<4, 1>.run(arguments, row, column)
+}
+@inline(never) private func row1x1(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
+    RowKernel<1, 1>.run(arguments, row, column)
+}
+@inline(never) private func row4x2(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
     RowKernel<4, 2>.run(arguments, row, column)
 }
-@inline(never) private func row2(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
+@inline(never) private func row1x2(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
+    RowKernel<1, 2>.run(arguments, row, column)
+}
+@inline(never) private func row2x4(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
     RowKernel<2, 4>.run(arguments, row, column)
 }
-@inline(never) private func row1(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
+@inline(never) private func row1x4(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
+    RowKernel<1, 4>.run(arguments, row, column)
+}
+@inline(never) private func row1x8(_ arguments: GemmArguments, _ row: Int, _ column: Int) {
     RowKernel<1, 8>.run(arguments, row, column)
 }
 

@@ -47,6 +47,30 @@ struct GemmTests {
         #expect(y.isSlackUntouched)
     }
 
+    @Test("equal columns give equal sums, wherever they stand", arguments: KernelModule.available)
+    func equalColumns(module: KernelModule) {
+        var random = SeededGenerator(seed: 2)
+        let inner = 77
+        for rows in [1, 2, 7, 13] {
+            for columns in [5, 13, 24, 40, 56, 100, 250] {
+                let column = random.floats(inner)
+                let left = AlignedFloats(random.floats(rows * inner))
+                let right = (0..<inner * columns).map { column[$0 / columns] }
+                let panels = AlignedFloats(packed(right, rows: inner, columns: columns))
+                let result = AlignedFloats(count: rows * columns, repeating: 0)
+                module.table.gemm(
+                    GemmArguments(
+                        left: left.pointer, leftStride: inner, panels: panels.pointer, bias: nil,
+                        result: result.pointer, resultStride: columns, rows: rows, inner: inner, columns: columns,
+                        clamp: .none))
+                for row in 0..<rows {
+                    let sums = Set(result.values[row * columns..<(row + 1) * columns])
+                    #expect(sums.count == 1, "\(rows) rows, \(columns) columns")
+                }
+            }
+        }
+    }
+
     @Test("a transposed matrix packs to the same panels")
     func transposedPacking() {
         let matrix = (0..<60).map { Float($0) }
