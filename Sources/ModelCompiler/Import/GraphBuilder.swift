@@ -29,6 +29,13 @@ struct GraphBuilder {
         return graph.addConstant(constant, name: source)
     }
 
+    /// A matrix with its axes exchanged. It takes the place of the other one, so the folding budget stays as it is.
+    mutating func transposed(_ matrix: ValueID, _ constant: Constant) -> ValueID {
+        let result = graph.addConstant(constant.transposed([1, 0]), name: source)
+        graph[result].origin = graph[matrix].origin?.transposed([1, 0])
+        return result
+    }
+
     /// Refuses a constant of `bytes` bytes before it is made.
     func reserve(_ bytes: Int) throws(Refusal) {
         guard bytes <= foldingBudget else {

@@ -21,9 +21,14 @@ enum LinearOperators {
         if try node.flag("transA") { a = try builder.emit(.transpose([1, 0]), .none, [a]) }
         let transposed = try node.flag("transB")
         var product: ValueID
-        if builder.constant(b) != nil {
-            var weights = transposed ? try builder.emit(.transpose([1, 0]), .none, [b]) : b
-            weights = try scaled(weights, by: alpha, &builder)
+        if let known = builder.constant(b) {
+            let turned = transposed ? builder.transposed(b, known) : b
+            let weights = try scaled(turned, by: alpha, &builder)
+            guard builder.constant(weights) != nil else {
+                throw .unsupported(
+                    "its scaled weights would exceed CompileOptions.maximumFoldedBytes",
+                    help: "multiply the weights by alpha before the export")
+            }
             if let bias = try constantBias(&builder, node, columns: builder.shape(weights)[1], beta: beta) {
                 return [try builder.emit(.dense, .none, [a, weights, bias])]
             }
