@@ -86,6 +86,11 @@ def conv_transpose(random):
     attributes = {"group": groups}
     window(random, space, kernel, attributes)
     strides = attributes.get("strides", [1] * rank)
+    if attributes.get("auto_pad", "").startswith("SAME"):
+        # Where steps are wider than windows ONNX Runtime does not reach the extent that the specification gives.
+        dilations = attributes.get("dilations", [1] * rank)
+        reach = [(size - 1) * step + 1 for size, step in zip(kernel, dilations)]
+        strides = attributes["strides"] = [min(pair) for pair in zip(strides, reach)]
     if random.random() < 0.3:
         attributes["output_padding"] = [int(random.integers(0, max(step, 1))) for step in strides]
     x = graph.input(normal(random, 1, inner, *space))
@@ -199,11 +204,20 @@ def resize(random):
     if mode == "cubic" and random.random() < 0.3:
         attributes["exclude_outside"] = 1
     none = graph.constant(numpy.zeros(0, numpy.float32))
+    # Choosing the nearest, rounding of the last place would decide at the middle between two.
+    is_nearest = mode == "nearest"
     if random.random() < 0.5:
-        factors = [1, 1, *(float(pick(random, 0.5, 2, 3, 1.5, 0.7, 2.4)) for _ in space)]
+        factors = [1, 1]
+        for extent in space:
+            known = [0.5, 2] if is_nearest else [0.5, 2, 3, 1.5, 0.7, 2.4]
+            if attributes["coordinate_transformation_mode"] == "align_corners":
+                # The specification aligns with extent · factor, ONNX Runtime with what is left of it when rounded down.
+                known = [factor for factor in known if float(factor * extent).is_integer()]
+            factors.append(float(pick(random, *known)))
         inputs = [x, none, graph.constant(numpy.array(factors, numpy.float32))]
     else:
-        target = [*graph.inputs[x].shape[:2], *(int(value) for value in random.integers(1, 15, rank))]
+        extents = [extent * pick(random, 1, 2, 4) for extent in space] if is_nearest else random.integers(1, 15, rank)
+        target = [*graph.inputs[x].shape[:2], *(int(extent) for extent in extents)]
         inputs = [x, none, none, graph.constant(numpy.array(target, numpy.int64))]
     return graph.case(graph.add("Resize", inputs, **attributes))
 
