@@ -210,8 +210,8 @@ def resize(random):
         factors = [1, 1]
         for extent in space:
             known = [0.5, 2] if is_nearest else [0.5, 2, 3, 1.5, 0.7, 2.4]
-            if attributes["coordinate_transformation_mode"] == "align_corners":
-                # The specification aligns with extent · factor, ONNX Runtime with what is left of it when rounded down.
+            if attributes["coordinate_transformation_mode"] in ("align_corners", "pytorch_half_pixel"):
+                # The specification computes with extent · factor, ONNX Runtime with what is left of it when rounded down.
                 known = [factor for factor in known if float(factor * extent).is_integer()]
             factors.append(float(pick(random, *known)))
         inputs = [x, none, graph.constant(numpy.array(factors, numpy.float32))]
