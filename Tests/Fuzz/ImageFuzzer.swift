@@ -48,6 +48,6 @@ private func repairChecksum(_ image: UnsafeMutableRawBufferPointer) {
         low &+= UInt64(image[index])
         high &+= low
     }
-    let sum = UInt32(truncatingIfNeeded: high % 65521 << 16 | low % 65521)
+    let sum = UInt32(truncatingIfNeeded: (high % 65521) << 16 | (low % 65521))
     image.storeBytes(of: sum.littleEndian, toByteOffset: 60, as: UInt32.self)
 }
