@@ -91,13 +91,15 @@ var targets: [Target] = [
 
     .testTarget(name: "ModelImageTests", dependencies: ["ModelImage"], swiftSettings: strict),
     .testTarget(
-        name: "TensorKernelsTests", dependencies: kernelModules, swiftSettings: strict),
+        name: "TensorKernelsTests", dependencies: kernelModules + ["Sketches"], swiftSettings: strict),
     .target(name: "CAllocationCounter"),
     .testTarget(
-        name: "EdgeRuntimeTests", dependencies: ["EdgeRuntime", "ModelImage", "TensorKernels", "CAllocationCounter"],
+        name: "EdgeRuntimeTests",
+        dependencies: ["EdgeRuntime", "ModelImage", "TensorKernels", "CAllocationCounter", "Sketches"],
         swiftSettings: strict),
     .testTarget(
-        name: "BlobCodingTests", dependencies: ["BlobCoding", "ModelImage", "ModelCompiler", "ONNXFormat"],
+        name: "BlobCodingTests",
+        dependencies: ["BlobCoding", "ModelImage", "ModelCompiler", "ONNXFormat", "Sketches", "UpdateFixtures"],
         swiftSettings: strict),
     .testTarget(name: "SketchesTests", dependencies: ["Sketches"], swiftSettings: strict),
     .testTarget(name: "FleetModelTests", dependencies: ["FleetModel"], swiftSettings: strict),
@@ -142,21 +144,26 @@ targets += [
 
     .target(
         name: "ModelTools",
-        dependencies: ["CAllocationCounter", "EdgeRuntime", "ModelCompiler", "ModelImage", "ONNXFormat"],
+        dependencies: ["CAllocationCounter", "EdgeRuntime", "ModelCompiler", "ModelImage", "ONNXFormat", "Sketches"],
         swiftSettings: strict),
     .executableTarget(
         name: "martlet-bench", dependencies: ["ModelTools"], path: "Benchmarks/martlet-bench", swiftSettings: strict),
+    // Networks before and after a change of their weights, for tests and figures of update sizes.
+    .target(
+        name: "UpdateFixtures", dependencies: ["ModelCompiler", "ModelImage", "ONNXFormat", "Sketches"],
+        path: "Tests/UpdateFixtures", swiftSettings: strict),
     .executableTarget(
-        name: "codec-bench", dependencies: ["BlobCoding", "ModelCompiler", "ModelImage", "ONNXFormat"],
+        name: "codec-bench", dependencies: ["BlobCoding", "ModelImage", "UpdateFixtures"],
         path: "Benchmarks/codec-bench", swiftSettings: strict),
 
-    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat"], swiftSettings: strict),
+    .testTarget(name: "ONNXFormatTests", dependencies: ["ONNXFormat", "Sketches"], swiftSettings: strict),
     .testTarget(
-        name: "ModelCompilerTests", dependencies: ["ModelCompiler", "ONNXFormat", "ModelImage", "EdgeRuntime"],
+        name: "ModelCompilerTests",
+        dependencies: ["ModelCompiler", "ONNXFormat", "ModelImage", "EdgeRuntime", "Sketches"],
         swiftSettings: strict),
     .testTarget(
         name: "ModelToolsTests",
-        dependencies: ["ModelTools", "ONNXFormat", "ModelCompiler", "ModelImage", "EdgeRuntime"],
+        dependencies: ["ModelTools", "ONNXFormat", "ModelCompiler", "ModelImage", "EdgeRuntime", "Sketches"],
         swiftSettings: strict),
     .testTarget(
         name: "TrainingTests",

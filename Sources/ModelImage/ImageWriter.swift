@@ -5,10 +5,7 @@ extension ImageDescription {
     public func encoded() throws(ImageError) -> [UInt8] {
         var writer = ImageWriter(self)
         let bytes = try writer.write()
-        let aligned = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: ImageFormat.alignment)
-        defer { aligned.deallocate() }
-        aligned.copyBytes(from: bytes)
-        _ = try ImageReader(UnsafeRawBufferPointer(aligned))
+        try ImageMemory(copying: bytes).withBytes { bytes throws(ImageError) in _ = try ImageReader(bytes) }
         return bytes
     }
 }

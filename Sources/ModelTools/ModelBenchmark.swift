@@ -4,6 +4,7 @@ import Foundation
 import ModelCompiler
 import ModelImage
 import ONNXFormat
+import Sketches
 
 /// Measures how long the runtime takes for a model: `martlet model bench`.
 ///
@@ -92,7 +93,7 @@ public struct ModelBenchmark {
 
     /// Writes floats between −1 and 1, bytes of every value, and zeros of wider integers, from a fixed seed.
     private static func fillInputs(_ model: inout Model) {
-        var random = SplitMix(state: 1)
+        var random = SeededGenerator(seed: 1)
         for (port, input) in model.inputs.enumerated() {
             model.withInput(port) { bytes in
                 switch input.elementType {
@@ -115,18 +116,6 @@ public struct ModelBenchmark {
     /// The nearest-rank percentile of times in ascending order.
     static func percentile(_ percent: Int, of sorted: [Double]) -> Double {
         sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
 

@@ -13,7 +13,7 @@ public struct ModelSession: ~Copyable {
     ///
     /// - Throws: ``ModelToolsError`` `load` when the runtime refuses it.
     public init(image: [UInt8], instructionSet: InstructionSet? = nil) throws(ModelToolsError) {
-        memory = ImageMemory(image)
+        memory = ImageMemory(copying: image)
         do throws(RuntimeError) {
             model = try Model(bytes: memory.bytes, instructionSet: instructionSet)
         } catch {

@@ -1,6 +1,8 @@
 import Foundation
 import ModelCompiler
 import ONNXFormat
+import Sketches
+import UpdateFixtures
 
 /// A trained model of `Tests/Fixtures/models`, and the same after a little more training.
 struct TrainedModel {
@@ -17,7 +19,7 @@ struct TrainedModel {
     /// Every weight moved by `share` of its tensor's deviation; scales stay. Quantized weights move before they are rounded: each
     /// stands for a number that is anywhere within its step.
     func tuned(_ share: Float) throws -> TrainedModel {
-        var random = SplitMix(state: 11)
+        var random = SeededGenerator(seed: 11)
         var model = self
         for (index, tensor) in onnx.graph.initializers.enumerated() where tensor.dims.count >= 2 {
             switch tensor.elementType {

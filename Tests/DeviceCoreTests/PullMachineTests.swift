@@ -1,5 +1,6 @@
 import DeviceCore
 import FleetModel
+import Sketches
 import Testing
 
 @Suite("Pulling pages")
@@ -161,7 +162,7 @@ struct PullMachineTests {
 
     @Test("any mixture of loss, damage, repetition and reconnects ends whole", arguments: 0..<100)
     func randomNetwork(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var pull = Self.machine(chunks: 1 + Int(random.next() % 60))
         var open: Set<Int> = []
         var now = Self.start
@@ -198,7 +199,7 @@ struct PullMachineTests {
 }
 
 extension Set<Int> {
-    fileprivate func randomElement(seed: inout SplitMix) -> Int? {
+    fileprivate func randomElement(seed: inout SeededGenerator) -> Int? {
         isEmpty ? nil : sorted()[Int(seed.next() % UInt64(count))]
     }
 }

@@ -1,6 +1,7 @@
 import DeviceCore
 import FleetModel
 import FleetWire
+import Sketches
 import Testing
 
 @Suite("The spool's ledger")
@@ -118,7 +119,7 @@ struct SpoolLedgerTests {
 
     @Test("through any loss of messages and acknowledgements everything arrives", arguments: 0..<30)
     func randomNetwork(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var ledger = SpoolLedger()
         var committed: Set<UInt64> = []
         var kept: Set<UInt64> = []

@@ -88,14 +88,14 @@ struct SamplerTests {
         var sum = 0.0
         let runs = 400
         for run in 0..<runs {
-            var random = SplitMix(state: UInt64(run))
+            var random = SeededGenerator(seed: UInt64(run))
             var sampler = Self.sampler(floor: 0.2, slope: 0.3, burst: 4000)
             var weighted = 0.0
             for frame in 0..<2000 {
-                let isRight = random.uniform() < (frame < 1000 ? 0.9 : 0.5)
-                let margin = Float(isRight ? 0.5 + 0.5 * random.uniform() : random.uniform())
+                let isRight = random.chance() < (frame < 1000 ? 0.9 : 0.5)
+                let margin = Float(isRight ? 0.5 + 0.5 * random.chance() : random.chance())
                 let decision = sampler.decide(
-                    margin: margin, cost: 10, spoolHasRoom: true, uniform: random.uniform(), at: Self.start)
+                    margin: margin, cost: 10, spoolHasRoom: true, uniform: random.chance(), at: Self.start)
                 if case .chosen(let probability) = decision, isRight { weighted += 1 / Double(probability) }
             }
             sum += weighted / 2000
@@ -208,8 +208,8 @@ struct ReportWindowTests {
 
     @Test("a window in two halves counts the same as in one")
     func mergeable() throws {
-        var random = SplitMix(state: 5)
-        let frames = (0..<40).map { _ in (0..<4).map { _ in Float(random.uniform() * 4 - 0.5) } }
+        var random = SeededGenerator(seed: 5)
+        let frames = (0..<40).map { _ in (0..<4).map { _ in Float(random.chance() * 4 - 0.5) } }
         var whole = ReportWindow(slot: .main, release: Fixture.digest(1, 1), part: Self.part(), start: .epoch)
         var half = whole
         for frame in frames { try add(frame, to: &whole) }

@@ -1,6 +1,7 @@
 import DeviceCore
 import FleetModel
 import FleetWire
+import Sketches
 import Testing
 
 @Suite("What a device trusts")
@@ -154,7 +155,7 @@ struct TrustTests {
     @Test("any damage to a signed manifest is refused")
     func damage() {
         let message = Toy.message(Self.manifest().encoded(), .release, by: [1, 2])
-        var random = SplitMix(state: 3)
+        var random = SeededGenerator(seed: 3)
         for _ in 0..<2000 {
             var damaged = message
             damaged[Int(random.next() % UInt64(message.count))] ^= UInt8(1 << (random.next() % 8))

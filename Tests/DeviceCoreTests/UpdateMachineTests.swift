@@ -1,6 +1,7 @@
 import DeviceCore
 import FleetModel
 import FleetWire
+import Sketches
 import Testing
 
 /// One row of the table: a slot with champion 1 hears these events, and then stands so.
@@ -427,7 +428,7 @@ struct UpdateMachineTests {
 
     @Test("any order of events keeps the promises", arguments: 0..<300)
     func randomEvents(seed: Int) throws {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var world = SlotWorld()
         world.feed(.started(intact: world.images))
         for _ in 0..<120 {
@@ -501,17 +502,4 @@ struct ActivationTests {
         #expect(ActivationCondition.lotBoundary.nextOpening(after: Self.at(0, 0)) == nil)
         #expect(!ActivationCondition.lotBoundary.isOpen(at: Self.at(0, 0)))
     }
-}
-
-/// Seeded randomness for tests.
-struct SplitMix {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-    mutating func uniform() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
 }

@@ -1,18 +1,10 @@
+import Sketches
 import Testing
 
 @testable import DeviceHost
 
-/// Seeded randomness for tests.
-struct SplitMix {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+extension SeededGenerator {
+    fileprivate mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }
 
 @Suite("Reading HTTP requests")
@@ -103,7 +95,7 @@ struct HTTPRequestReaderTests {
 
     @Test("mutated requests neither crash the reader nor make it hold more than its limits", arguments: 0..<20)
     func fuzz(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let seeds = [
             "POST /v2/models/m/infer HTTP/1.1\r\nContent-Length: 5\r\nInference-Header-Content-Length: 3\r\n\r\nhello",
             "GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.1\r\n\r\n",
@@ -176,7 +168,7 @@ struct JSONTests {
 
     @Test("mutated texts neither crash the reader nor read differently a second time", arguments: 0..<20)
     func fuzz(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let text =
             #"{"id":"7","inputs":[{"name":"frame","shape":[1,2],"datatype":"FP32","data":[1.5,-2e3,null]}],"é":"😀"}"#
         for _ in 0..<1500 {

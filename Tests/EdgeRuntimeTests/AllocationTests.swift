@@ -6,7 +6,7 @@ import Testing
 @Suite("Memory use of a run")
 struct AllocationTests {
     /// One step of every kind that works in scratch, loops or pairs.
-    private func variedModel() throws -> AlignedImage {
+    private func variedModel() throws -> ImageMemory {
         var builder = ImageBuilder()
         let input = builder.input("x", [1, 6, 6, 2])
         let weights = builder.image.add(
@@ -23,7 +23,7 @@ struct AllocationTests {
         let mean = builder.step(.reduce(.mean, axes: last), [product], shape: [1, 3])
         let joined = builder.step(.concat(axis: 1), [mean, mean], shape: [1, 6])
         builder.output(builder.step(.softmax(axis: 1, logarithmic: false), [joined], shape: [1, 6]))
-        return try AlignedImage(builder.image)
+        return try ImageMemory(builder.image)
     }
 
     @Test("a run allocates nothing")

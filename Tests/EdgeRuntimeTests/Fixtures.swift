@@ -1,18 +1,8 @@
 import ModelImage
 
-/// Image bytes at an aligned address, for as long as the value lives.
-final class AlignedImage {
-    let bytes: UnsafeRawBufferPointer
-    private let memory: UnsafeMutableRawBufferPointer
-
-    init(_ description: ImageDescription) throws {
-        let encoded = try description.encoded()
-        memory = .allocate(byteCount: encoded.count, alignment: ImageFormat.alignment)
-        memory.copyBytes(from: encoded)
-        bytes = UnsafeRawBufferPointer(memory)
-    }
-
-    deinit { memory.deallocate() }
+extension ImageMemory {
+    /// The image that is described.
+    convenience init(_ description: ImageDescription) throws { try self.init(copying: description.encoded()) }
 }
 
 /// Builds small images step by step; each result gets its own place in the arena.
@@ -64,24 +54,11 @@ struct ImageBuilder {
 func oneStep(
     _ operation: Operation, inputs shapes: [[Int]], constants: [ImageDescription.Tensor] = [], shape: [Int],
     type: ElementType = .float32, activation: Activation = .none
-) throws -> AlignedImage {
+) throws -> ImageMemory {
     var builder = ImageBuilder()
     var operands: [Int?] = []
     for (port, dimensions) in shapes.enumerated() { operands.append(builder.input("x\(port)", dimensions)) }
     for constant in constants { operands.append(builder.image.add(constant)) }
     builder.output(builder.step(operation, operands, shape: shape, type: type, activation: activation))
-    return try AlignedImage(builder.image)
-}
-
-/// A seeded generator (SplitMix64): a failing case can be repeated from its number.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    return try ImageMemory(builder.image)
 }

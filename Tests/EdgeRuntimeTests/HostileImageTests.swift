@@ -1,5 +1,6 @@
 import EdgeRuntime
 import ModelImage
+import Sketches
 import Testing
 
 @Suite("Hostile images")
@@ -31,7 +32,7 @@ struct HostileImageTests {
     @Test("whatever a mutated image says, it is refused or runs inside its memory", arguments: 0..<8)
     func mutations(seed: Int) throws {
         let original = try seedImage()
-        var random = SeededGenerator(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var accepted = 0
         var refused = 0
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: original.count, alignment: 64)

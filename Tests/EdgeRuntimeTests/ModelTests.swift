@@ -5,7 +5,7 @@ import TensorKernels
 import Testing
 
 /// Two dense layers, a reshape by alias and a softmax in place.
-private func smallModel() throws -> AlignedImage {
+private func smallModel() throws -> ImageMemory {
     var builder = ImageBuilder()
     let input = builder.input("frame", [1, 2, 2])
     let flat = builder.image.add(
@@ -16,7 +16,7 @@ private func smallModel() throws -> AlignedImage {
     let scores = builder.step(.gemm, [hidden, second], shape: [1, 2])
     builder.output(scores, "scores")
     builder.image.operations.append(.init(.softmax(axis: 1, logarithmic: false), inputs: [scores], output: scores))
-    return try AlignedImage(builder.image)
+    return try ImageMemory(builder.image)
 }
 
 @Suite("Loading and running models")

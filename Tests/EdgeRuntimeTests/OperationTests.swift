@@ -3,7 +3,7 @@ import ModelImage
 import Testing
 
 /// Runs an image of one step over `inputs` on every instruction set and returns what each gives.
-private func results(_ image: AlignedImage, _ inputs: [[Float]]) throws -> [[Float]] {
+private func results(_ image: ImageMemory, _ inputs: [[Float]]) throws -> [[Float]] {
     try InstructionSet.allCases.filter(\.isAvailable).map { set in
         var model = try Model(bytes: image.bytes, instructionSet: set)
         for (port, values) in inputs.enumerated() {
@@ -16,7 +16,7 @@ private func results(_ image: AlignedImage, _ inputs: [[Float]]) throws -> [[Flo
     }
 }
 
-private func expectAll(_ image: AlignedImage, _ inputs: [[Float]], give expected: [Float]) throws {
+private func expectAll(_ image: ImageMemory, _ inputs: [[Float]], give expected: [Float]) throws {
     let all = try results(image, inputs)
     #expect(!all.isEmpty)
     for found in all {

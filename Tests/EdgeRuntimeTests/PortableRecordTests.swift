@@ -1,6 +1,7 @@
 import EdgeRuntime
 import ModelImage
 import OperatorInterface
+import Sketches
 import Testing
 
 /// A record of a portable operator with operands and words that mean nothing, and a window on all of its arena.
@@ -80,12 +81,12 @@ struct PortableRecordTests {
         "whatever a record says, it is refused or writes nothing but its results and scratch",
         arguments: Opcode.allCases.filter(\.isPortable))
     func records(opcode: Opcode) throws {
-        var random = SeededGenerator(state: UInt64(opcode.rawValue))
+        var random = SeededGenerator(seed: UInt64(opcode.rawValue))
         let before = (0..<RandomRecord.arenaBytes).map { _ in UInt8.random(in: 0...255, using: &random) }
         var accepted = 0
         for _ in 0..<3000 {
             let record = RandomRecord(opcode, &random)
-            let image = try AlignedImage(record.image)
+            let image = try ImageMemory(record.image)
             do throws(RuntimeError) {
                 var model = try Model(bytes: image.bytes)
                 accepted += 1

@@ -1,5 +1,6 @@
 import EdgeRuntime
 import ModelImage
+import Sketches
 import Testing
 
 /// Trees over two features: x₀ ≤ 1 gives 10, else x₁ ≤ 5 gives 20, else 30; NaN goes left, to the larger.
@@ -36,26 +37,18 @@ struct TreeTests {
         return .init(name: "", elementType: .int32, kind: .constant, shape: [values.count], data: bytes)
     }
 
-    private func aligned(_ bytes: [UInt8]) -> UnsafeMutableRawBufferPointer {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: ImageFormat.alignment)
-        memory.copyBytes(from: bytes)
-        return memory
-    }
-
     @Test("any number of trees is walked, whole groups and the rest", arguments: [1, 2, 7, 8, 9, 16, 100])
     func groups(trees: Int) throws {
-        let memory = aligned(try image(rows: 5, trees: trees))
-        defer { memory.deallocate() }
-        var model = try Model(bytes: UnsafeRawBufferPointer(memory))
+        let memory = ImageMemory(copying: try image(rows: 5, trees: trees))
+        var model = try Model(bytes: memory.bytes)
         let scores = try model.predict([1, 0, 2, 5, 2, 6, .nan, 5, 2, .nan])
         #expect(scores == [10, 20, 30, 20, 30].map { $0 * Float(trees) })
     }
 
     @Test("aggregates", arguments: [(0, 20), (1, 60), (2, 20), (3, 20)])
     func aggregates(number: Int32, expected: Float) throws {
-        let memory = aligned(try image(rows: 1, trees: 3, aggregate: number))
-        defer { memory.deallocate() }
-        var model = try Model(bytes: UnsafeRawBufferPointer(memory))
+        let memory = ImageMemory(copying: try image(rows: 1, trees: 3, aggregate: number))
+        var model = try Model(bytes: memory.bytes)
         #expect(try model.predict([2, 4]) == [expected])
     }
 
@@ -63,8 +56,9 @@ struct TreeTests {
     func mutations(seed: Int) throws {
         let original = try image(rows: 2, trees: 9)
         let weights = original.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: 52, as: UInt32.self)) }
-        var random = SeededGenerator(state: UInt64(seed))
-        let memory = aligned(original)
+        var random = SeededGenerator(seed: UInt64(seed))
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: original.count, alignment: ImageFormat.alignment)
         defer { memory.deallocate() }
         var outcomes = (accepted: 0, refused: 0)
         for _ in 0..<500 {

@@ -1,5 +1,6 @@
 import FleetModel
 import FleetWire
+import Sketches
 import Testing
 
 @Suite struct CBORTests {
@@ -76,14 +77,14 @@ import Testing
 
     @Test("random items survive the way there and back", arguments: 1...20)
     func roundTrip(seed: Int) throws {
-        var random = SplitMix64(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         for _ in 0..<100 {
             let bytes = randomItem(depth: 0, using: &random).encoded()
             #expect(try CBOR(decoding: bytes).encoded() == bytes)
         }
     }
 
-    private func randomItem(depth: Int, using random: inout SplitMix64) -> CBOR {
+    private func randomItem(depth: Int, using random: inout SeededGenerator) -> CBOR {
         let number = random.next() >> UInt64.random(in: 0...63, using: &random)
         let count = Int.random(in: 0...4, using: &random)
         switch Int.random(in: 0...(depth < 6 ? 9 : 6), using: &random) {
@@ -108,7 +109,7 @@ import Testing
     @Test(
         "random bytes and mutated messages never stop the reader, and what it takes it writes again", arguments: 1...8)
     func fuzz(seed: Int) throws {
-        var random = SplitMix64(state: UInt64(seed) &* 7919)
+        var random = SeededGenerator(seed: UInt64(seed) &* 7919)
         let messages = WireSamples.all.map(\.encoded)
         for round in 0..<4000 {
             var bytes: [UInt8]
@@ -127,7 +128,7 @@ import Testing
         }
     }
 
-    private func mutate(_ bytes: inout [UInt8], using random: inout SplitMix64) {
+    private func mutate(_ bytes: inout [UInt8], using random: inout SeededGenerator) {
         guard !bytes.isEmpty else { return }
         let index = Int.random(in: 0..<bytes.count, using: &random)
         switch Int.random(in: 0...3, using: &random) {
@@ -136,18 +137,5 @@ import Testing
         case 2: bytes.removeSubrange(index..<min(index + Int.random(in: 1...4, using: &random), bytes.count))
         default: bytes.insert(UInt8(truncatingIfNeeded: random.next()), at: index)
         }
-    }
-}
-
-/// A seeded generator (SplitMix64, Steele et al. 2014), so that a failing case can be repeated.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import ModelImage
 import ONNXFormat
+import Sketches
 import Testing
 
 @testable import ModelCompiler
@@ -24,7 +25,7 @@ struct ArenaPlannerTests {
 
     @Test("no random plan overlaps or grows past the sum, and most reach the lower bound", arguments: 0..<20)
     func random(seed: UInt64) {
-        var generator = SplitMix(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let items = (0..<60).map { _ in
             let first = Int.random(in: -1..<40, using: &generator)
             return ArenaItem(

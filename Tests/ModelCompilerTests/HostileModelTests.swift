@@ -1,6 +1,7 @@
 import Foundation
 import ModelCompiler
 import ONNXFormat
+import Sketches
 import Testing
 
 @Suite("Hostile models are refused, never crashed on")
@@ -10,7 +11,7 @@ struct HostileModelTests {
 
     @Test("models with changed attributes, shapes, operators and wires compile or are refused", arguments: 0..<8)
     func changed(seed: UInt64) throws {
-        var random = SplitMix(state: seed &+ 1000)
+        var random = SeededGenerator(seed: seed &+ 1000)
         let models = try PeerCase.all.filter { $0.model != nil }.map { try $0.onnx() }
         var refused = 0
         for _ in 0..<Self.rounds {
@@ -32,9 +33,9 @@ struct HostileModelTests {
         0, 1, 2, 3, 7, -1, -2, 64, 1000, 16_384, 65_535, 1 << 28, 1 << 31, 1 << 40, .max, .min, .max - 1, .min + 1,
     ]
 
-    private func number(_ random: inout SplitMix) -> Int64 { Self.numbers.randomElement(using: &random) ?? 0 }
+    private func number(_ random: inout SeededGenerator) -> Int64 { Self.numbers.randomElement(using: &random) ?? 0 }
 
-    private func change(_ model: inout ONNXModel, _ random: inout SplitMix) {
+    private func change(_ model: inout ONNXModel, _ random: inout SeededGenerator) {
         let node = Int.random(in: 0..<model.graph.nodes.count, using: &random)
         switch Int.random(in: 0..<8, using: &random) {
         case 0: changeAttribute(&model.graph.nodes[node], &random)
@@ -60,7 +61,7 @@ struct HostileModelTests {
         }
     }
 
-    private func changeAttribute(_ node: inout ONNXNode, _ random: inout SplitMix) {
+    private func changeAttribute(_ node: inout ONNXNode, _ random: inout SeededGenerator) {
         guard let index = node.attributes.indices.randomElement(using: &random) else { return }
         switch node.attributes[index].value {
         case .int: node.attributes[index].value = .int(number(&random))
@@ -73,7 +74,7 @@ struct HostileModelTests {
         }
     }
 
-    private func addAttribute(_ node: inout ONNXNode, _ random: inout SplitMix) {
+    private func addAttribute(_ node: inout ONNXNode, _ random: inout SeededGenerator) {
         let names = [
             "axis", "axes", "perm", "pads", "strides", "dilations", "group", "kernel_shape", "ceil_mode", "to",
         ]
@@ -84,7 +85,7 @@ struct HostileModelTests {
     }
 
     /// Another shape for a constant, or other integers.
-    private func changeInitializer(_ graph: inout ONNXGraph, _ random: inout SplitMix) {
+    private func changeInitializer(_ graph: inout ONNXGraph, _ random: inout SeededGenerator) {
         guard let index = graph.initializers.indices.randomElement(using: &random) else { return }
         let tensor = graph.initializers[index]
         if tensor.elementType == .int64 {
@@ -100,7 +101,7 @@ struct HostileModelTests {
         }
     }
 
-    private func changeInput(_ graph: inout ONNXGraph, _ random: inout SplitMix) {
+    private func changeInput(_ graph: inout ONNXGraph, _ random: inout SeededGenerator) {
         guard let index = graph.inputs.indices.randomElement(using: &random) else { return }
         let dims = (0..<Int.random(in: 0...6, using: &random)).map { _ in
             ONNXDimension.value(Int(Self.numbers.prefix(12).randomElement(using: &random) ?? 1))

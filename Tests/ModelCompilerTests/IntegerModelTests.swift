@@ -1,6 +1,7 @@
 import EdgeRuntime
 import Foundation
 import ModelCompiler
+import ModelImage
 import ONNXFormat
 import Testing
 
@@ -17,10 +18,8 @@ struct IntegerModelTests {
         let compiled = try ModelCompiler.compile(onnx)
         #expect(compiled.report.steps.count { $0.operation == "integerConvolution" } == 5)
         #expect(compiled.report.steps.count { $0.operation == "integerDepthwise" } == 4)
-        let image = UnsafeMutableRawBufferPointer.allocate(byteCount: compiled.imageBytes.count, alignment: 64)
-        defer { image.deallocate() }
-        image.copyBytes(from: compiled.imageBytes)
-        var model = try Model(bytes: UnsafeRawBufferPointer(image), instructionSet: instructionSet)
+        let image = ImageMemory(copying: compiled.imageBytes)
+        var model = try Model(bytes: image.bytes, instructionSet: instructionSet)
         #expect(rows.count % 502 == 0)
         for start in stride(from: 0, to: rows.count, by: 502) {
             model.withInput(0) { $0.copyBytes(from: rows[start..<start + 490]) }

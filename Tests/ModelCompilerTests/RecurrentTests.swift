@@ -1,5 +1,6 @@
 import ModelImage
 import ONNXFormat
+import Sketches
 import Testing
 
 @testable import ModelCompiler
@@ -14,7 +15,7 @@ struct RecurrentTests {
     private let hidden = 7
 
     private func values(_ count: Int, seed: UInt64) -> [Float] {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         return (0..<count).map { _ in Float.random(in: -0.5...0.5, using: &random) }
     }
 

@@ -8,19 +8,6 @@ import ONNXFormat
 let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "Fixtures")
 
-/// A small generator with a fixed sequence per seed (Steele et al., "Fast splittable pseudorandom number generators").
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// A model of one float input and the given nodes, in a row of single results unless they name their own.
 struct TestModel {
     var graph = ONNXGraph(name: "test")
@@ -63,10 +50,8 @@ struct TestModel {
 
 /// Runs an image once and returns the bytes of each output.
 func run(_ image: [UInt8], inputs: [[UInt8]]) throws -> [[UInt8]] {
-    let aligned = UnsafeMutableRawBufferPointer.allocate(byteCount: image.count, alignment: ImageFormat.alignment)
-    defer { aligned.deallocate() }
-    aligned.copyBytes(from: image)
-    var model = try Model(bytes: UnsafeRawBufferPointer(aligned))
+    let memory = ImageMemory(copying: image)
+    var model = try Model(bytes: memory.bytes)
     for (port, input) in inputs.enumerated() {
         model.withInput(port) { $0.copyBytes(from: input) }
     }

@@ -1,6 +1,7 @@
 import EdgeRuntime
 import ModelImage
 import ONNXFormat
+import Sketches
 import Testing
 
 @testable import ModelCompiler
@@ -11,7 +12,7 @@ struct ThreadTests {
     /// one with a matrix that is computed.
     private var model: TestModel {
         var model = TestModel()
-        var random = SplitMix(state: 9)
+        var random = SeededGenerator(seed: 9)
         func values(_ count: Int) -> [Float] { (0..<count).map { _ in Float.random(in: -0.2...0.2, using: &random) } }
         model.input("x", [2, 16, 43, 41])
         model.floats("a", values(40 * 16 * 9), [40, 16, 3, 3])
@@ -31,15 +32,13 @@ struct ThreadTests {
     func sameBits(instructionSet: InstructionSet) throws {
         guard instructionSet.isAvailable else { return }
         let image = try ModelCompiler.compile(model.onnx).imageBytes
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: image.count, alignment: ImageFormat.alignment)
-        defer { memory.deallocate() }
-        memory.copyBytes(from: image)
+        let memory = ImageMemory(copying: image)
         var expected: [[Float]] = []
-        var random = SplitMix(state: 10)
+        var random = SeededGenerator(seed: 10)
         let input = (0..<2 * 16 * 43 * 41).map { _ in Float.random(in: -1...1, using: &random) }
         for threads in [1, 2, 3, 7] {
             var model = try Model(
-                bytes: UnsafeRawBufferPointer(memory), instructionSet: instructionSet, threads: threads)
+                bytes: memory.bytes, instructionSet: instructionSet, threads: threads)
             for _ in 0..<3 {
                 var outputs: [[Float]] = []
                 try model.run([input], into: &outputs)
@@ -52,11 +51,9 @@ struct ThreadTests {
     @Test("as many threads as cannot be had are refused", arguments: [0, -1, 65])
     func refused(threads: Int) throws {
         let image = try ModelCompiler.compile(model.onnx).imageBytes
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: image.count, alignment: ImageFormat.alignment)
-        defer { memory.deallocate() }
-        memory.copyBytes(from: image)
+        let memory = ImageMemory(copying: image)
         #expect(throws: RuntimeError.unavailableThreads(threads)) {
-            _ = try Model(bytes: UnsafeRawBufferPointer(memory), threads: threads)
+            _ = try Model(bytes: memory.bytes, threads: threads)
         }
     }
 }

@@ -30,10 +30,9 @@ func smallImage() -> ImageDescription {
 
 /// Runs `body` on a copy of `bytes` at an aligned address.
 func withAligned<Result>(_ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
-    defer { buffer.deallocate() }
-    buffer.copyBytes(from: bytes)
-    return try body(UnsafeRawBufferPointer(buffer))
+    let memory = ImageMemory(copying: bytes)
+    defer { withExtendedLifetime(memory) {} }
+    return try body(memory.bytes)
 }
 
 @Suite("Reading and writing images")

@@ -1,4 +1,5 @@
 import ModelImage
+import Sketches
 import Testing
 
 @testable import ModelTools
@@ -79,7 +80,7 @@ struct NumPyTests {
 
     @Test("no mutation of a file crashes the reader")
     func mutations() {
-        var random = SeededGenerator(state: 4)
+        var random = SeededGenerator(seed: 4)
         let original = Self.file("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }", data: [UInt8](0..<16))
         var read = 0
         for _ in 0..<20_000 {
@@ -103,18 +104,5 @@ struct NumPyTests {
                 "_.npy",
             ])
         #expect(names[7].utf8.count == OutputFileName.lengthLimit + 4)
-    }
-}
-
-/// A seeded generator (SplitMix64): a failing case can be repeated from its number.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import ONNXFormat
+import Sketches
 import Testing
 
 @Suite("Hostile ONNX files are refused")
@@ -83,7 +84,7 @@ struct ONNXHostileFileTests {
 
     @Test("thousands of mutated files are read or refused, and what is read can be written", arguments: 0..<8)
     func mutations(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let sources = [modelWithEverything().serialized(), try Fixture.kws.bytes()]
         var read = 0
         var refused = 0
@@ -104,7 +105,7 @@ struct ONNXHostileFileTests {
     }
 
     /// Flips, overwrites, cuts out, doubles or swaps a few bytes.
-    private func mutated(_ source: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+    private func mutated(_ source: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         var bytes = source
         for _ in 0..<Int.random(in: 1...2, using: &random) where bytes.count > 8 {
             let index = Int.random(in: 0..<bytes.count, using: &random)

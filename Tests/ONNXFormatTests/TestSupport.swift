@@ -13,19 +13,6 @@ enum Fixture: String, CaseIterable, Sendable {
     }
 }
 
-/// A small generator with a fixed sequence per seed (Steele et al., "Fast splittable pseudorandom number generators").
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// A model that uses every kind of attribute, type and tensor content.
 func modelWithEverything() -> ONNXModel {
     let tensor = ONNXTensor(name: "t", dims: [2], floats: [1, 2])

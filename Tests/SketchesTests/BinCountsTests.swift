@@ -19,7 +19,7 @@ import Testing
 
     @Test("bisection agrees with looking at every edge", arguments: 1...20)
     func naive(seed: Int) {
-        var random = SplitMix64(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let edges = (0..<Int.random(in: 2...12, using: &random)).map { _ in
             Float(Int.random(in: 0...20, using: &random))
         }

@@ -23,7 +23,7 @@ import Testing
 
     @Test("random histograms agree with the formula on Glibc's logarithm", arguments: 1...20)
     func naive(seed: Int) throws {
-        var random = SplitMix64(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let count = Int.random(in: 1...20, using: &random)
         let a = (0..<count).map { _ in UInt64.random(in: 0...1_000_000 >> UInt64(seed), using: &random) }
         let b = (0..<count).map { _ in UInt64.random(in: 0...1000, using: &random) }

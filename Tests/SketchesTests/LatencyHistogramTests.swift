@@ -4,7 +4,7 @@ import Testing
 @Suite struct LatencyHistogramTests {
     @Test("quantiles stay within the stated relative error", arguments: 1...10)
     func accuracy(seed: Int) throws {
-        var random = SplitMix64(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let values = (0..<2000).map { _ in
             Int.random(in: 0...(1 << Int.random(in: 1...31, using: &random)), using: &random)
         }
@@ -21,7 +21,7 @@ import Testing
 
     @Test("merging two halves equals adding everything to one")
     func merge() {
-        var random = SplitMix64(state: 7)
+        var random = SeededGenerator(seed: 7)
         var parts = [LatencyHistogram(), LatencyHistogram()]
         var whole = LatencyHistogram()
         for index in 0..<1000 {

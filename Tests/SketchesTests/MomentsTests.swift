@@ -10,7 +10,7 @@ import Testing
 
     @Test("moments of random values equal the two-pass computation", arguments: 1...20)
     func naive(seed: Int) {
-        var random = SplitMix64(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let offset = Double.random(in: -1e4...1e4, using: &random)
         let values = (0..<Int.random(in: 2...500, using: &random)).map { _ in
             offset + Double.random(in: -3...3, using: &random)
@@ -28,7 +28,7 @@ import Testing
 
     @Test("merging is associative and commutative", arguments: 1...20)
     func associative(seed: Int) {
-        var random = SplitMix64(state: UInt64(seed) &* 977)
+        var random = SeededGenerator(seed: UInt64(seed) &* 977)
         let parts = (0..<3).map { _ in
             moments(of: (0..<Int.random(in: 0...40, using: &random)).map { _ in .random(in: -9...9, using: &random) })
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Sketches
 import TensorKernels
 import Testing
 

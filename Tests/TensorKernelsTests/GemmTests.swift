@@ -1,3 +1,4 @@
+import Sketches
 import TensorKernels
 import Testing
 

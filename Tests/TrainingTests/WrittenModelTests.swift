@@ -33,11 +33,8 @@ struct WrittenModelTests {
         let expected = scorer.probabilities(frames)
         let compiled = try ModelCompiler.compile(
             ONNXModel(parsing: onnx.serialized()), options: CompileOptions(dims: ["N": 1]))
-        let bytes = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: compiled.imageBytes.count, alignment: ImageFormat.alignment)
-        defer { bytes.deallocate() }
-        bytes.copyBytes(from: compiled.imageBytes)
-        var model = try Model(bytes: UnsafeRawBufferPointer(bytes))
+        let image = ImageMemory(copying: compiled.imageBytes)
+        var model = try Model(bytes: image.bytes)
         for (frame, row) in zip(frames, expected) {
             let found = try model.predict(frame)
             #expect(zip(found, row).allSatisfy { abs($0 - $1) < 1e-5 }, "\(found) \(row)")

@@ -1,6 +1,7 @@
 import DeviceCore
 import EdgeRuntime
 import FleetModel
+import ModelImage
 
 /// A release that can infer: its mapped image with what the manifest says about input and output. Replaced whole, so no
 /// inference ever mixes two releases.

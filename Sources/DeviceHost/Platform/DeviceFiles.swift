@@ -1,5 +1,6 @@
 import FleetCrypto
 import FleetModel
+package import ModelImage
 
 /// The few things that a device does with files, each with an error that names the file and the cause.
 package protocol DeviceFiles: Sendable {
@@ -80,20 +81,4 @@ extension OpenFile {
 package enum ImageSource {
     case file(path: String)
     case memory(ImageMemory)
-}
-
-/// An image's bytes in memory, aligned as the runtime wants them.
-package final class ImageMemory {
-    package let bytes: UnsafeRawBufferPointer
-
-    package init(copying source: some Collection<UInt8>) {
-        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: Self.alignment)
-        copy.copyBytes(from: source)
-        bytes = UnsafeRawBufferPointer(copy)
-    }
-
-    deinit { bytes.deallocate() }
-
-    /// What `Model.init(bytes:)` asks for.
-    private static let alignment = 64
 }

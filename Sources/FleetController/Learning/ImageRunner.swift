@@ -5,26 +5,16 @@ import ModelImage
 /// Runs an image on this machine as devices do: for golden vectors and for comparing models.
 struct ImageRunner: ~Copyable {
     private var model: Model
-    private let storage: UnsafeMutableRawBufferPointer
+    private let memory: ImageMemory
     private let input: FrameDescription
     private let normalisation: Normalisation
 
     init(_ image: [UInt8], input: FrameDescription, normalisation: Normalisation) throws(RuntimeError) {
-        let bytes = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(image.count, 1), alignment: ImageFormat.alignment)
-        bytes.copyBytes(from: image)
-        do throws(RuntimeError) {
-            model = try Model(bytes: UnsafeRawBufferPointer(rebasing: bytes[0..<image.count]))
-        } catch {
-            bytes.deallocate()
-            throw error
-        }
-        storage = bytes
+        memory = ImageMemory(copying: image)
+        model = try Model(bytes: memory.bytes)
         self.input = input
         self.normalisation = normalisation
     }
-
-    deinit { storage.deallocate() }
 
     /// Working memory of the image, in bytes.
     var arenaBytes: Int { model.arenaBytes }

@@ -49,21 +49,16 @@ enum ConstantFolding {
 
     /// The outputs of an image without inputs. The portable kernels make equal images on every machine.
     private static func run(_ bytes: [UInt8]) throws(CompileError) -> [Constant] {
-        let image = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: bytes.count, alignment: ImageFormat.alignment)
-        defer { image.deallocate() }
-        image.copyBytes(from: bytes)
         do throws(RuntimeError) {
-            var model = try Model(
-                bytes: UnsafeRawBufferPointer(image),
-                instructionSet: InstructionSet.allCases.first(where: \.isAvailable))
-            model.run()
-            var results: [Constant] = []
-            for (port, info) in model.outputs.enumerated() {
-                let elements = model.withOutput(port) { Array($0) }
-                results.append(Constant(elementType: info.elementType, shape: info.shape, bytes: elements))
+            return try ImageMemory(copying: bytes).withBytes { bytes throws(RuntimeError) in
+                var model = try Model(
+                    bytes: bytes, instructionSet: InstructionSet.allCases.first(where: \.isAvailable))
+                model.run()
+                return model.outputs.enumerated().map { port, info in
+                    let elements = model.withOutput(port) { Array($0) }
+                    return Constant(elementType: info.elementType, shape: info.shape, bytes: elements)
+                }
             }
-            return results
         } catch {
             throw .image("folding a constant: \(error)")
         }

@@ -1,6 +1,6 @@
 public import EdgeRuntime
 public import ModelCompiler
-import ModelImage
+public import ModelImage
 public import ONNXFormat
 
 /// A model file that is ready to run on this machine: an ONNX model, compiled on the spot, or an image.
@@ -20,7 +20,7 @@ public struct LoadedModel: ~Copyable {
     public init(
         image bytes: [UInt8], report: CompileReport? = nil, instructionSet: InstructionSet? = nil, threads: Int = 1
     ) throws(ModelToolsError) {
-        image = ImageMemory(bytes)
+        image = ImageMemory(copying: bytes)
         self.report = report
         do throws(RuntimeError) {
             model = try Model(bytes: image.bytes, instructionSet: instructionSet, threads: threads)
@@ -62,24 +62,6 @@ public struct LoadedModel: ~Copyable {
         let compiled = try ModelFile.compile(onnx, dims: dims, path: path)
         try self.init(image: compiled.imageBytes, report: compiled.report, threads: threads)
     }
-}
-
-/// An image's bytes at the address that the runtime wants; freed with the last reference.
-///
-/// `@unchecked Sendable`: nobody writes the bytes after `init`.
-public final class ImageMemory: @unchecked Sendable {
-    /// The bytes; they live as long as this object.
-    public let bytes: UnsafeRawBufferPointer
-
-    /// Copies an image.
-    public init(_ image: [UInt8]) {
-        let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(image.count, 1), alignment: ImageFormat.alignment)
-        memory.copyBytes(from: image)
-        bytes = UnsafeRawBufferPointer(rebasing: memory[0..<image.count])
-    }
-
-    deinit { UnsafeMutableRawBufferPointer(mutating: bytes).deallocate() }
 }
 
 /// What a model file is.

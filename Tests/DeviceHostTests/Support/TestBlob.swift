@@ -2,6 +2,7 @@ import BlobCoding
 import FleetCrypto
 import FleetModel
 import FleetWire
+import ModelImage
 
 /// A blob as a controller cuts it.
 struct TestBlob: Sendable {
@@ -23,7 +24,7 @@ struct TestBlob: Sendable {
     /// An image as a difference to another.
     init(from base: [UInt8], to image: [UInt8], chunkBytes: Int = 128) throws {
         var bytes: [UInt8] = []
-        let (old, new) = (AlignedCopy(base), AlignedCopy(image))
+        let (old, new) = (ImageMemory(copying: base), ImageMemory(copying: image))
         try BlobEncoding.delta(from: old.bytes, to: new.bytes) { bytes += $0 }
         self.init(
             bytes, name: SHA256.hash(bytes), image: image, codec: .deltaZstd, base: SHA256.hash(base),
@@ -39,17 +40,4 @@ struct TestBlob: Sendable {
             bytes: bytes.count, chunkBytes: chunkBytes, pageChunks: 2, codec: codec, image: SHA256.hash(image),
             imageBytes: image.count, base: base, chunks: ChunkDigests(chunks.map { SHA256.hash($0) }))
     }
-}
-
-/// Bytes at an address that is a multiple of 64, as an image wants them.
-private final class AlignedCopy {
-    private let buffer: UnsafeMutableRawBufferPointer
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(buffer) }
-
-    init(_ source: [UInt8]) {
-        buffer = .allocate(byteCount: source.count, alignment: 64)
-        buffer.copyBytes(from: source)
-    }
-
-    deinit { buffer.deallocate() }
 }

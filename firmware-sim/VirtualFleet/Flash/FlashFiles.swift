@@ -1,5 +1,6 @@
 import DeviceHost
 import FleetModel
+import ModelImage
 
 /// A device's files on simulated flash.
 struct FlashFiles: DeviceFiles {

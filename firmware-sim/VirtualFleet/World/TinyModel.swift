@@ -45,11 +45,10 @@ enum TinyModel {
 
     /// What the runtime makes of a frame.
     static func scores(_ image: [UInt8], _ frames: [[Float]]) throws -> [[Float]] {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: image.count, alignment: 64)
-        defer { memory.deallocate() }
-        memory.copyBytes(from: image)
-        var model = try Model(bytes: UnsafeRawBufferPointer(memory))
-        return try frames.map { try model.predict($0) }
+        try ImageMemory(copying: image).withBytes { bytes in
+            var model = try Model(bytes: bytes)
+            return try frames.map { try model.predict($0) }
+        }
     }
 
     /// All that a release says of an image. One that is not sound promises other outputs than it gives.
