@@ -38,7 +38,7 @@ struct ResampleRule {
         _ position: Int, _ scale: Double, _ region: (Double, Double), _ places: UnsafeMutablePointer<Int32>,
         _ weights: UnsafeMutablePointer<Double>
     ) {
-        let origin = origin(Double(position), scale, region)
+        let origin = mode == .nearest ? boundary(position, scale, region) : origin(Double(position), scale, region)
         let isOutside = coordinates == .cropAndResize && !(origin >= 0 && origin <= Double(extent - 1))
         if isOutside || mode == .nearest {
             for tap in 0..<taps { (places[tap], weights[tap]) = (-1, 0) }
@@ -72,6 +72,20 @@ struct ResampleRule {
         Int(Int64(saturating: max(0, min(place, Double(extent - 1)))))
     }
 
+    /// Where an element of the result lies, for a choice of the nearest: in single precision, as ONNX Runtime computes it.
+    /// On a boundary between two elements the last bit decides which one it is, and models were exported to match.
+    private func boundary(_ position: Int, _ scale: Double, _ region: (Double, Double)) -> Double {
+        let (position, width, factor) = (Float(position), scale * Double(extent), Float(scale))
+        switch coordinates {
+        case .asymmetric: return Double(position / factor)
+        case .halfPixel: return Double((position + 0.5) / factor - 0.5)
+        case .pytorchHalfPixel: return width == 1 ? -0.5 : Double((position + 0.5) / factor - 0.5)
+        case .halfPixelForNearest: return Double((position + 0.5) / factor)
+        case .alignCorners, .cropAndResize, .halfPixelSymmetric:
+            return origin(Double(position), scale, region)
+        }
+    }
+
     /// Where an element of the result lies among the elements that were there.
     private func origin(_ position: Double, _ scale: Double, _ region: (Double, Double)) -> Double {
         let last = Double(extent - 1)
@@ -101,10 +115,13 @@ struct ResampleRule {
 }
 
 extension NearestMode {
+    /// The element nearest to a place; one that is within a millionth of the middle is in the middle, as in ONNX Runtime.
     func round(_ value: Double) -> Double {
-        switch self {
-        case .preferFloor: (value - 0.5).rounded(.up)
-        case .preferCeil: (value + 0.5).rounded(.down)
+        let below = value.rounded(.down)
+        let isHalf = (value - below - 0.5).magnitude < 1e-6
+        return switch self {
+        case .preferFloor: isHalf ? below : (value - 0.5).rounded(.up)
+        case .preferCeil: isHalf ? below + 1 : (value + 0.5).rounded(.down)
         case .floor: value.rounded(.down)
         case .ceil: value.rounded(.up)
         }
