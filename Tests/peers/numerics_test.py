@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares random models, compiled by Martlet, with ONNX Runtime; and loads what Martlet writes as ONNX.
 
-    numerics_test.py [SEED [ROUNDS]]      (default: a seed from the clock, 50 rounds, about 950 models)
+    numerics_test.py [SEED [ROUNDS]]      (default: seed 1, 50 rounds, about 1,550 models)
 
 The seed is printed; the same seed gives the same models. SWIFT_TEST replaces the command that runs the tests.
 """
@@ -12,7 +12,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 
@@ -42,7 +41,7 @@ def written(cases, folder):
 
 
 def main():
-    seed = int(sys.argv[1]) if len(sys.argv) > 1 else int(time.time())
+    seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 50
     print(f"seed {seed}")
     cases, _ = numerics.generate(seed, rounds)
