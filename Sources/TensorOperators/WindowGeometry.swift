@@ -53,16 +53,67 @@ struct WindowGeometry {
         var axis = rank - 1
         var product = 1
         while axis >= 0 {
-            let start = rest % counts[axis] * strides[axis] - before[axis]
+            let index = rest % counts[axis]
             rest /= counts[axis]
-            let (low, high) = withPadding ? (-before[axis], extents[axis] + after[axis]) : (0, extents[axis])
-            // Kernel elements k with low ≤ start + k·dilation < high.
-            let first = start >= low ? 0 : (low - start + dilations[axis] - 1) / dilations[axis]
-            let end = start >= high ? 0 : min(kernel[axis], (high - start + dilations[axis] - 1) / dilations[axis])
-            product *= max(0, end - first)
+            let places = withPadding ? -before[axis]..<extents[axis] + after[axis] : 0..<extents[axis]
+            product *= taps(seeing: places, index, axis).count
             axis -= 1
         }
         return product
+    }
+
+    /// The kernel elements along an axis that window `index` sees one of `places` through.
+    @inline(__always)
+    private func taps(seeing places: Range<Int>, _ index: Int, _ axis: Int) -> Range<Int> {
+        let start = index * strides[axis] - before[axis]
+        guard start < places.upperBound else { return 0..<0 }
+        let dilation = dilations[axis]
+        let first = start >= places.lowerBound ? 0 : (places.lowerBound - start + dilation - 1) / dilation
+        let end = min(kernel[axis], (places.upperBound - start + dilation - 1) / dilation)
+        return first..<max(first, end)
+    }
+
+    /// Calls `body` with the place of each element that a window sees, in the kernel's order. What it costs depends on
+    /// the elements alone, however large the kernel is.
+    @inline(__always)
+    func forEachElement(in window: Int, _ body: (Int) -> Void) {
+        var starts = InlineArray<6, Int>(repeating: 0)
+        var seen = InlineArray<6, Int>(repeating: 1)
+        var rest = window
+        var lines = 1
+        var axis = rank - 1
+        while axis >= 0 {
+            let index = rest % counts[axis]
+            rest /= counts[axis]
+            let taps = taps(seeing: 0..<extents[axis], index, axis)
+            starts[axis] = index * strides[axis] - before[axis] + taps.lowerBound * dilations[axis]
+            seen[axis] = taps.count
+            if axis < rank - 1 { lines *= taps.count }
+            axis -= 1
+        }
+        let (row, step) = (seen[rank - 1], dilations[rank - 1])
+        for line in 0..<lines {
+            let start = rowStart(line, starts, seen)
+            for index in 0..<row { body(start + index * step) }
+        }
+    }
+
+    /// The place of the first element that line `line` of a window sees.
+    @inline(__always)
+    private func rowStart(
+        _ line: Int, _ starts: borrowing InlineArray<6, Int>, _ seen: borrowing InlineArray<6, Int>
+    ) -> Int {
+        var rest = line
+        var axis = rank - 2
+        var place = starts[rank - 1]
+        var step = extents[rank - 1]
+        while axis >= 0 {
+            place += (starts[axis] + rest % seen[axis] * dilations[axis]) * step
+            rest /= seen[axis]
+            step *= extents[axis]
+            axis -= 1
+        }
+        return place
     }
 
     /// Calls `body` for each window that a tap of the kernel sees an element through, with the window and the

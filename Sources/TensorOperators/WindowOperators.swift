@@ -57,19 +57,17 @@ enum WindowOperators {
                     let row = target + channel * geometry.windows
                     let places = indices.map { $0 + channel * geometry.windows }
                     for window in 0..<geometry.windows {
-                        row[window] = lowest
-                        places?[window] = -1
-                    }
-                    for tap in 0..<geometry.taps {
-                        geometry.forEachWindow(under: tap) { window, place in
+                        var best = lowest
+                        var bestPlace = -1
+                        geometry.forEachElement(in: window) { place in
                             let value = plane[place].wide
-                            guard
-                                E.Wide.less(row[window].wide, value) || !E.Wide.equal(value, value)
-                                    || places.map({ $0[window] < 0 }) ?? false
-                            else { return }
-                            row[window] = plane[place]
-                            places?[window] = Int64(place)
+                            guard bestPlace < 0 || E.Wide.less(best.wide, value) || !E.Wide.equal(value, value) else {
+                                return
+                            }
+                            (best, bestPlace) = (plane[place], place)
                         }
+                        row[window] = best
+                        places?[window] = Int64(bestPlace)
                     }
                     guard let places else { continue }
                     for window in 0..<geometry.windows {
@@ -88,15 +86,13 @@ enum WindowOperators {
                 for channel in 0..<channels {
                     let plane = source + channel * geometry.elements
                     let row = target + channel * geometry.windows
-                    for window in 0..<geometry.windows { row[window] = E(narrowing: .zero) }
-                    for tap in 0..<geometry.taps {
-                        geometry.forEachWindow(under: tap) { window, place in
-                            row[window] = E(narrowing: .plus(row[window].wide, plane[place].wide))
-                        }
-                    }
                     for window in 0..<geometry.windows {
+                        var sum = E(narrowing: .zero)
+                        geometry.forEachElement(in: window) { place in
+                            sum = E(narrowing: .plus(sum.wide, plane[place].wide))
+                        }
                         let count = max(1, geometry.count(of: window, withPadding: countsPadding))
-                        row[window] = E(narrowing: .over(row[window].wide, E.Wide(integer: Int64(count))))
+                        row[window] = E(narrowing: .over(sum.wide, E.Wide(integer: Int64(count))))
                     }
                 }
             }

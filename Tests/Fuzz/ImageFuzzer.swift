@@ -10,6 +10,9 @@ import TensorOperators
 /// Arenas up to this are run; larger ones are only loaded, which keeps a case in microseconds.
 let largestRun = 64 << 10
 
+/// Images that state larger arenas are only read: an arena is one allocation, of the size that the image states.
+let largestArena = 16 << 20
+
 /// What loading may allocate beside the image and its arena: prepared steps, and the arrays that they are made from.
 let allowance = 64 << 10
 
@@ -23,6 +26,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     repairChecksum(block)
     count_allocations()
     do throws(RuntimeError) {
+        guard try arenaBytes(UnsafeRawBufferPointer(block)) <= largestArena else { return 0 }
         var model = try Model(bytes: UnsafeRawBufferPointer(block), operators: .portable)
         let stated = model.imageBytes + model.arenaBytes
         precondition(allocated_bytes() <= 2 * stated + allowance, "more than twice the stated memory")
@@ -37,6 +41,14 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         _ = error.code
     }
     return 0
+}
+
+private func arenaBytes(_ image: UnsafeRawBufferPointer) throws(RuntimeError) -> Int {
+    do throws(ImageError) {
+        return try ImageReader(image).arenaBytes
+    } catch {
+        throw .image(error)
+    }
 }
 
 /// Writes the Adler-32 that the header wants, so that a mutation reaches what stands behind the check.

@@ -77,4 +77,26 @@ struct ReplayTests {
         let frames = try DatasetArchive.frames(archive())
         #expect(throws: ModelToolsError.self) { try version.scores(of: frames) }
     }
+
+    @Test("a version with its normalisation inside gives the scores that a device gives")
+    func selfContained() throws {
+        let frames = try DatasetArchive.frames(archive())
+        var model = smallModel()
+        model.graph.outputs.removeLast()
+        model.graph.nodes.removeLast()
+        func version(_ onnx: [UInt8], _ offset: [Float], _ scale: [Float], isImage: Bool) -> ReplayVersion {
+            ReplayVersion(
+                name: "m:1", onnx: onnx, classes: ["a", "b"], offset: offset, scale: scale, isImage: isImage)
+        }
+        for (offset, scale, isImage) in [([0.5, -3], [2, 0.25], false), ([0.5], [2], true)]
+            as [([Float], [Float], Bool)]
+        {
+            let outside = version(model.serialized(), offset, scale, isImage: isImage)
+            let inside = version(try outside.selfContained().serialized(), [], [], isImage: isImage)
+            #expect(try inside.scores(of: frames) == outside.scores(of: frames))
+            #expect(try inside.selfContained().serialized() == inside.onnx)
+        }
+        let misfit = version(model.serialized(), [1, 2, 3], [1, 1, 1], isImage: false)
+        #expect(throws: ModelToolsError.self) { try misfit.selfContained() }
+    }
 }

@@ -6,10 +6,11 @@ import Foundation
 /// `martlet model`: models and their versions, and what can be done with a model file on this machine.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Push, list and show models; run, compile, inspect, check and measure files.",
+        commandName: "model",
+        abstract: "Push, fetch, list and show models; run, compile, inspect, check and measure files.",
         subcommands: [
-            Push.self, List.self, Show.self, Run.self, Compile.self, Inspect.self, Replay.self, Bench.self, Check.self,
-            Quantize.self,
+            Push.self, List.self, Show.self, Fetch.self, Run.self, Compile.self, Inspect.self, Replay.self, Bench.self,
+            Check.self, Quantize.self,
         ])
 
     struct Push: AsyncParsableCommand {

@@ -18,7 +18,7 @@ extension ModelCommand {
             help: """
                 Calibration rows: a NumPy file of float32 with one input per entry of the first axis, or an exported \
                 dataset version (.tar), whose classes give the accuracy; its frames are taken as stored, so the \
-                model must contain its normalisation.
+                model must contain its normalisation, as `martlet model fetch` writes it.
                 """)
         var data: String
         @Option(help: "The class of each row, a NumPy file of integers, to report the accuracy.") var labels: String?

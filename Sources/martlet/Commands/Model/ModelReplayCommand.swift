@@ -26,10 +26,9 @@ extension ModelCommand {
             try await client.run { api in
                 let description = try await api.get("/api/v1/datasets/\(dataset.model)")
                 let classes = description["classes"].array.compactMap(\.string)
-                let isImage = description["input"]["kind"].string == "image"
                 let versions = try await (
-                    version(names.0.description, classes, isImage, api),
-                    version(names.1.description, classes, isImage, api)
+                    version(names.0.description, classes, api),
+                    version(names.1.description, classes, api)
                 )
                 let export = "/api/v1/datasets/\(dataset.model)/versions/\(dataset.number)/export"
                 let archive = try await api.download(export)
@@ -43,24 +42,19 @@ extension ModelCommand {
             }
         }
 
-        /// A version's model with what a device does before it.
+        /// A version, if it answers the dataset's classes; a pushed version does not tell its own.
         private func version(
-            _ name: String, _ classes: [String], _ isImage: Bool, _ api: FleetClient
+            _ name: String, _ classes: [String], _ api: FleetClient
         ) async throws -> ReplayVersion {
-            let version = try Arguments.version(name)
-            let path = "/api/v1/models/\(version.model)/versions/\(version.number)"
-            let document = try await api.get(path)
-            let own = document["classes"].array.compactMap(\.string)
-            guard own.isEmpty || own == classes else {
+            let version = try await ServedVersion.fetch(try Arguments.version(name), api)
+            guard version.classes.isEmpty || version.classes == classes else {
                 throw ValidationError(
-                    "\(name) answers \(own.joined(separator: ", ")), the dataset has \(classes.joined(separator: ", "))"
+                    "\(name) answers \(version.classes.joined(separator: ", ")), the dataset has \(classes.joined(separator: ", "))"
                 )
             }
-            let normalisation = document["normalisation"]
             return ReplayVersion(
-                name: name, onnx: try await api.download(path + "/onnx"), classes: classes,
-                offset: normalisation["offset"].array.compactMap { $0.number.map { Float($0) } },
-                scale: normalisation["scale"].array.compactMap { $0.number.map { Float($0) } }, isImage: isImage)
+                name: name, onnx: version.onnx, classes: classes, offset: version.offset, scale: version.scale,
+                isImage: version.isImage)
         }
     }
 }
