@@ -20,18 +20,17 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     }
 
     /// Reads 64 hexadecimal characters, either case; nil for anything else.
-    public init?(hex: String) {
-        let characters = Array(hex.utf8)
-        guard characters.count == 2 * Self.byteCount else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.byteCount)
-        for index in stride(from: 0, to: characters.count, by: 2) {
-            guard let high = Hexadecimal.value(characters[index]),
-                let low = Hexadecimal.value(characters[index + 1])
-            else { return nil }
-            bytes.append(high << 4 | low)
+    public init?(hex: some StringProtocol) {
+        guard hex.utf8.count == 2 * Self.byteCount else { return nil }
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        for character in hex.utf8 {
+            guard let value = Hexadecimal.value(character) else { return nil }
+            words.0 = words.0 << 4 | words.1 >> 60
+            words.1 = words.1 << 4 | words.2 >> 60
+            words.2 = words.2 << 4 | words.3 >> 60
+            words.3 = words.3 << 4 | UInt64(value)
         }
-        self.init(bytes)
+        self.words = words
     }
 
     /// The 32 bytes.

@@ -41,7 +41,10 @@ import Testing
             "martlet/v1/blob/\(digest.hex.uppercased())/m", "martlet/v1/blob/\(digest.hex)/c/0",
             "martlet/v1/blob/\(digest.hex)/c/+1/0", "martlet/v1/blob/\(digest.hex)/c/00/0",
             "martlet/v1/blob/\(digest.hex)/c/-1/0", "martlet/v1/blob/\(digest.hex)/c/99999999/0",
-            "martlet/v1/blob/\(digest.hex)/x", "martlet/v1/dev/s1R/up/report" + String(repeating: "x", count: 300),
+            "martlet/v1/blob/\(digest.hex)/x", "martlet/v1/blob/\(digest.hex)/m/", "martlet/v1/trust/roles/",
+            "martlet/v1/trust",
+            "martlet/v1/blob/\(digest.hex)/c/0/", "martlet/v1/blob/\(digest.hex)/c/0/1/2",
+            "martlet/v1/dev/s1R/dn/cmd/x", "martlet/v1/dev/s1R/up/report" + String(repeating: "x", count: 300),
         ])
     func refused(text: String) {
         let error = #expect(throws: WireError.self) { try Topic(parsing: text) }

@@ -153,6 +153,21 @@ struct ServedCommandTests {
         #expect(run["state"] as? String == "succeeded", "\(run)")
         #expect(try desk.run(["model", "show", "cells:1"], as: "vera").output.contains("cells"))
         #expect(try desk.run(["model", "show", "cells:2"], as: "vera").status == 5)
+        try quantization(desk)
+    }
+
+    /// A version's file computes on the exported frames what the version computes on a device: so it can be quantized.
+    private func quantization(_ desk: Desk) throws {
+        let (file, int8) = (desk.path("cells.onnx"), desk.path("int8.onnx"))
+        #expect(try desk.run(["model", "fetch", "cells:1", "--output", file], as: "vera").status == 0)
+        #expect(try desk.run(["model", "fetch", "cells:2", "--output", file], as: "vera").status == 5)
+        let replay = try desk.json(
+            ["model", "replay", "cells:1", "cells:1", "--dataset", "cells:1"], as: "vera")
+        let report = try desk.json(
+            ["model", "quantize", file, "--data", desk.path("cells.tar"), "--output", int8], as: "vera")
+        let accuracy = try #require((replay["first"] as? [String: Any])?["accuracy"] as? Double)
+        #expect(accuracy > 0.9)
+        #expect(report["float_accuracy"] as? Double == accuracy, "\(report)")
     }
 
     private func release(_ desk: Desk) throws {

@@ -22,6 +22,7 @@ struct BenchDelivery: AsyncParsableCommand {
 
     @Option(help: "Devices that pull.") var devices = 500
     @Option(help: "Size of the image, such as 10MiB.") var size = "10MiB"
+    @Flag(help: "TLS between the broker and devices, and the reference.") var tls = false
     @Option(help: "Where devices and reference write (default: the temporary folder).") var folder: String?
     @Flag(help: "Print one line of JSON.") var json = false
 
@@ -34,7 +35,8 @@ struct BenchDelivery: AsyncParsableCommand {
         }
         OpenFiles.raiseLimit()
         let result = try await DeliveryBench(
-            devices: devices, bytes: bytes, folder: folder ?? FileManager.default.temporaryDirectory.path()
+            devices: devices, bytes: bytes, isEncrypted: tls,
+            folder: folder ?? FileManager.default.temporaryDirectory.path()
         ).run()
         if json {
             let encoder = JSONEncoder()

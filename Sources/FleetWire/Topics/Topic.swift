@@ -49,24 +49,28 @@ public enum Topic: Hashable, Sendable {
         }
     }
 
-    /// Reads a topic below the prefix; nil for any other text.
+    /// Reads a topic below the prefix; nil for any other text. Every chunk of a blob passes here: nothing is allocated for one.
     init?(path: Substring) {
-        let levels = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard let topic = Self.device(levels) ?? Self.shared(levels[...]) else { return nil }
+        var levels = TopicLevels(path)
+        let topic = levels.first == "dev" ? Self.device(&levels) : Self.shared(&levels)
+        guard let topic, levels.isAtEnd else { return nil }
         self = topic
     }
 
-    private static func device(_ levels: [Substring]) -> Topic? {
-        guard levels.count >= 4, levels[0] == "dev", let device = try? DeviceID(String(levels[1])) else { return nil }
-        guard levels.count == 4 else {
-            guard levels[2] == "dn", levels[3] == "blob" else { return nil }
-            switch shared(levels[3...]) {
+    private static func device(_ levels: inout TopicLevels) -> Topic? {
+        levels.skip()
+        guard let text = levels.next(), let device = try? DeviceID(String(text)), let direction = levels.next() else {
+            return nil
+        }
+        if direction == "dn", levels.first == "blob" {
+            switch shared(&levels) {
             case .blobMap(let blob): return .ownBlobMap(device, blob)
             case .chunk(let blob, let page, let index): return .ownChunk(device, blob, page: page, index: index)
             default: return nil
             }
         }
-        switch (levels[2], levels[3]) {
+        guard let name = levels.next() else { return nil }
+        switch (direction, name) {
         case ("up", "presence"): return .presence(device)
         case ("up", "reported"): return .reported(device)
         case ("up", "need"): return .need(device)
@@ -81,30 +85,55 @@ public enum Topic: Hashable, Sendable {
         }
     }
 
-    private static func shared(_ slice: ArraySlice<Substring>) -> Topic? {
-        let levels = Array(slice)
-        if levels == ["trust", "roles"] { return .roles }
-        if levels == ["trust", "time"] { return .time }
-        guard levels.count >= 2, let digest = Digest(hex: String(levels[1])), digest.hex == levels[1] else {
-            return nil
-        }
-        switch (levels[0], levels.count) {
-        case ("release", 2): return .release(digest)
-        case ("blob", 3) where levels[2] == "m": return .blobMap(digest)
-        case ("blob", 5) where levels[2] == "c":
-            guard let page = number(levels[3]), let index = number(levels[4]) else { return nil }
-            return .chunk(digest, page: page, index: index)
-        default: return nil
-        }
+    private static func shared(_ levels: inout TopicLevels) -> Topic? {
+        guard let kind = levels.next(), let second = levels.next() else { return nil }
+        if kind == "trust" { return second == "roles" ? .roles : second == "time" ? .time : nil }
+        guard let digest = digest(second) else { return nil }
+        if kind == "release" { return .release(digest) }
+        guard kind == "blob", let part = levels.next() else { return nil }
+        if part == "m" { return .blobMap(digest) }
+        guard part == "c", let page = number(levels.next()), let index = number(levels.next()) else { return nil }
+        return .chunk(digest, page: page, index: index)
+    }
+
+    /// A digest in its one form: lower case.
+    private static func digest(_ text: Substring) -> Digest? {
+        text.utf8.contains { (0x41...0x46).contains($0) } ? nil : Digest(hex: text)
     }
 
     /// A decimal number in its one form: no sign, no leading zero, bounded.
-    private static func number(_ text: Substring) -> Int? {
-        guard text.utf8.count <= 8, let value = Int(text), (0...WireLimits.topicNumber).contains(value),
-            "\(value)" == text
-        else {
-            return nil
+    private static func number(_ text: Substring?) -> Int? {
+        guard let digits = text?.utf8, (1...8).contains(digits.count) else { return nil }
+        guard digits.first != UInt8(ascii: "0") || digits.count == 1 else { return nil }
+        var value = 0
+        for digit in digits {
+            guard (0x30...0x39).contains(digit) else { return nil }
+            value = value * 10 + Int(digit - 0x30)
         }
-        return value
+        return value <= WireLimits.topicNumber ? value : nil
     }
+}
+
+/// The levels of a topic, one after another.
+private struct TopicLevels {
+    private var rest: Substring?
+
+    init(_ path: Substring) { rest = path }
+
+    var isAtEnd: Bool { rest == nil }
+
+    /// The level that comes next.
+    var first: Substring? {
+        rest.map { rest in rest.utf8.firstIndex(of: Self.slash).map { rest[..<$0] } ?? rest }
+    }
+
+    mutating func next() -> Substring? {
+        guard let level = first, let text = rest else { return nil }
+        rest = level.endIndex == text.endIndex ? nil : text[text.utf8.index(after: level.endIndex)...]
+        return level
+    }
+
+    mutating func skip() { _ = next() }
+
+    private static let slash = UInt8(ascii: "/")
 }

@@ -20,8 +20,8 @@ public struct Topics: Hashable, Sendable {
     ///
     /// - Throws: `WireError.Code.unknownTopic`.
     public func parse(_ text: String) throws(WireError) -> Topic {
-        guard text.utf8.count <= WireLimits.topicBytes, text.hasPrefix(prefix),
-            let topic = Topic(path: text.dropFirst(prefix.count))
+        guard text.utf8.count <= WireLimits.topicBytes, text.utf8.starts(with: prefix.utf8),
+            let topic = Topic(path: text[text.utf8.index(text.startIndex, offsetBy: prefix.utf8.count)...])
         else { throw WireError(.unknownTopic, String(text.prefix(80))) }
         return topic
     }

@@ -4,13 +4,26 @@ import Synchronization
 
 /// A real mosquitto for one measurement, in a folder of its own, without persistence.
 package final class BenchBroker: Sendable {
+    /// Where the controller connects, over plain TCP.
     package let port: Int
+    /// Where devices connect: the same port, or one of its own with TLS.
+    package let devicePort: Int
+    /// PEM file of the authority whose certificate the devices' port shows; nil for plain TCP.
+    package let authority: String?
     private let process: Mutex<pid_t>
     private let configuration: URL
 
     /// Starts it and waits until it listens.
-    package init(folder: URL) throws {
+    ///
+    /// - Parameter isEncrypted: TLS on the devices' port.
+    package init(folder: URL, isEncrypted: Bool = false) throws {
         port = Int.random(in: 20_000..<30_000)
+        let tls = isEncrypted ? try BenchTLS(folder: folder) : nil
+        authority = tls?.authority
+        devicePort = isEncrypted ? port + 10_000 : port
+        let listener = tls.map {
+            "listener \(port + 10_000) 127.0.0.1\ncafile \($0.authority)\ncertfile \($0.certificate)\nkeyfile \($0.key)"
+        }
         configuration = folder.appending(path: "broker.conf")
         try """
         listener \(port) 127.0.0.1
@@ -19,6 +32,7 @@ package final class BenchBroker: Sendable {
         persistence false
         max_connections -1
         set_tcp_nodelay true
+        \(listener ?? "")
 
         """.write(to: configuration, atomically: true, encoding: .utf8)
         process = Mutex(try Self.start(configuration))

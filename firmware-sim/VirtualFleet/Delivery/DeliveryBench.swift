@@ -9,10 +9,13 @@ public struct DeliveryBench: Sendable {
     public var devices: Int
     /// Size of the image, in bytes.
     public var bytes: Int
+    /// TLS between devices and broker, and between the reference and the broker.
+    public var isEncrypted: Bool
     /// Where devices and reference write; removed at the end.
     public var folder: String
 
-    public init(devices: Int, bytes: Int, folder: String) {
+    public init(devices: Int, bytes: Int, isEncrypted: Bool = false, folder: String) {
+        self.isEncrypted = isEncrypted
         self.devices = devices
         self.bytes = bytes
         self.folder = folder
@@ -59,12 +62,12 @@ public struct DeliveryBench: Sendable {
 
     /// Runs controller, broker, devices and reference.
     public func run() async throws -> Result {
-        let reference = try ReferencePull()
         let place = URL(filePath: folder).appending(path: "martlet-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: place) }
-        let broker = try BenchBroker(folder: place)
+        let broker = try BenchBroker(folder: place, isEncrypted: isEncrypted)
         defer { broker.stop() }
+        let reference = try ReferencePull(port: broker.devicePort, authority: broker.authority)
         let controller = try await BenchController(
             bytes: bytes, devices: devices, folder: place.appending(path: "controller"))
         return try await controller.serve(port: broker.port) { delivery in
@@ -72,9 +75,9 @@ public struct DeliveryBench: Sendable {
             (result.published, result.retained) = (try await controller.published(), try await controller.retained())
             let map = try BlobMap(decoding: [UInt8](delivery.map))
             result.reference = try await reference.pull(
-                map, blob: delivery.blob, devices: devices, port: broker.port, folder: place)
+                map, blob: delivery.blob, devices: devices, folder: place)
             result.fanOut = try await reference.fanOut(
-                chunks: map.chunks.count, bytes: map.chunkBytes, devices: devices, port: broker.port)
+                chunks: map.chunks.count, bytes: map.chunkBytes, devices: devices)
             return result
         }
     }
@@ -84,9 +87,9 @@ public struct DeliveryBench: Sendable {
         let folder = place.appending(path: "devices")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let fleet = try PullFleet(
-            count: devices, port: broker.port, blob: delivery.blob,
+            count: devices, port: broker.devicePort, blob: delivery.blob,
             image: ImageReference(digest: delivery.image, bytes: map.imageBytes, arenaBytes: TinyModel.arenaBytes),
-            folder: folder)
+            folder: folder, authority: broker.authority)
         defer {
             fleet.stop()
             try? FileManager.default.removeItem(at: folder)

@@ -27,9 +27,12 @@ package final class PullFleet: Sendable {
 
     /// Makes devices and connects them.
     ///
-    /// - Parameter bytesPerSecond: of each device; 0: as fast as chunks come.
+    /// - Parameters:
+    ///   - authority: PEM file of the authority that the broker's certificate comes from; nil for plain TCP.
+    ///   - bytesPerSecond: of each device; 0: as fast as chunks come.
     package init(
-        count: Int, port: Int, blob: Digest, image: ImageReference, folder: URL, bytesPerSecond: Int = 0
+        count: Int, port: Int, blob: Digest, image: ImageReference, folder: URL, authority: String? = nil,
+        bytesPerSecond: Int = 0
     ) throws {
         self.blob = blob
         self.image = image
@@ -37,7 +40,7 @@ package final class PullFleet: Sendable {
         self.loop = loop
         members = try (0..<count).map { number in
             try PullingDevice(
-                Self.name(number), loop: loop, port: port,
+                Self.name(number), loop: loop, port: port, authority: authority,
                 folder: folder.appending(path: "device-\(number)").path(), bytesPerSecond: bytesPerSecond)
         }
         loop.start()
@@ -119,7 +122,9 @@ private final class PullingDevice: PullEnvironment, @unchecked Sendable {
     var isReady: Bool { ready.load(ordering: .relaxed) }
     var isConnected: Bool { isReady }
 
-    init(_ device: DeviceID, loop: MQTTLoop, port: Int, folder: String, bytesPerSecond: Int) throws {
+    init(
+        _ device: DeviceID, loop: MQTTLoop, port: Int, authority: String?, folder: String, bytesPerSecond: Int
+    ) throws {
         self.device = device
         self.loop = loop
         platform = .system(loop: loop)
@@ -129,7 +134,8 @@ private final class PullingDevice: PullEnvironment, @unchecked Sendable {
         limits.pull.bytesPerSecond = bytesPerSecond
         self.limits = limits
         images = try ImageFolder(path: folder, files: platform.files)
-        let configuration = MQTTConfiguration(host: "127.0.0.1", port: port, clientID: device.text)
+        let configuration = MQTTConfiguration(
+            host: "127.0.0.1", port: port, clientID: device.text, tls: authority.map { MQTTTLS(caFile: $0) })
         client = try loop.makeLink(configuration) { [weak self] event in self?.receive(event) }
     }
 
