@@ -32,12 +32,14 @@ struct DeliveryOnBrokerTests {
         }
 
         /// Devices that are connected and have not begun.
-        func fleet(_ count: Int, _ delivery: DeliveryRecord, bytesPerSecond: Int = 0) async throws -> PullFleet {
+        func fleet(_ count: Int, _ delivery: DeliveryRecord, port: Int? = nil, bytesPerSecond: Int = 0) async throws
+            -> PullFleet
+        {
             let map = try BlobMap(decoding: [UInt8](delivery.map))
             let devices = folder.appending(path: "devices")
             try FileManager.default.createDirectory(at: devices, withIntermediateDirectories: true)
             let fleet = try PullFleet(
-                count: count, port: broker.port, blob: delivery.blob,
+                count: count, port: port ?? broker.port, blob: delivery.blob,
                 image: ImageReference(digest: delivery.image, bytes: map.imageBytes, arenaBytes: 192), folder: devices,
                 bytesPerSecond: bytesPerSecond)
             try await fleet.waitForConnections(seconds: 30)
@@ -124,6 +126,23 @@ struct DeliveryOnBrokerTests {
             let (complete, _, failures) = try await fleet.pull(seconds: 120)
             fleet.stop()
             #expect(complete == 30, "\(failures)")
+            let published = try await site.controller.published()
+            #expect(Double(published) <= 1.05 * Double(delivery.bytes))
+        }
+    }
+
+    @Test("a site's broker that starts empty fills itself over its bridge, and what it lacks is asked for through it")
+    func coldBridge() async throws {
+        let site = try await Site(bytes: 4 << 20)
+        let folder = site.folder.appending(path: "edge")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try await site.controller.serve(port: site.broker.port) { delivery in
+            let edge = try BenchBroker(folder: folder, centre: site.broker.port)
+            defer { edge.stop() }
+            let fleet = try await site.fleet(10, delivery, port: edge.port)
+            let (complete, _, failures) = try await fleet.pull(seconds: 120)
+            fleet.stop()
+            #expect(complete == 10, "\(failures)")
             let published = try await site.controller.published()
             #expect(Double(published) <= 1.05 * Double(delivery.bytes))
         }

@@ -1,3 +1,4 @@
+import FleetWire
 package import Foundation
 import Glibc
 import Synchronization
@@ -15,8 +16,10 @@ package final class BenchBroker: Sendable {
 
     /// Starts it and waits until it listens.
     ///
-    /// - Parameter isEncrypted: TLS on the devices' port.
-    package init(folder: URL, isEncrypted: Bool = false) throws {
+    /// - Parameters:
+    ///   - isEncrypted: TLS on the devices' port.
+    ///   - centre: Port of the broker that this one is a bridge to; nil for none.
+    package init(folder: URL, isEncrypted: Bool = false, centre: Int? = nil) throws {
         port = Int.random(in: 20_000..<30_000)
         let tls = isEncrypted ? try BenchTLS(folder: folder) : nil
         authority = tls?.authority
@@ -25,6 +28,14 @@ package final class BenchBroker: Sendable {
             "listener \(port + 10_000) 127.0.0.1\ncafile \($0.authority)\ncertfile \($0.certificate)\nkeyfile \($0.key)"
         }
         configuration = folder.appending(path: "broker.conf")
+        let bridge = centre.map {
+            """
+            connection centre
+            address 127.0.0.1:\($0)
+            topic \(Topics.standardPrefix)# both 0
+            restart_timeout 1
+            """
+        }
         try """
         listener \(port) 127.0.0.1
         user \(NSUserName())
@@ -33,6 +44,7 @@ package final class BenchBroker: Sendable {
         max_connections -1
         set_tcp_nodelay true
         \(listener ?? "")
+        \(bridge ?? "")
 
         """.write(to: configuration, atomically: true, encoding: .utf8)
         process = Mutex(try Self.start(configuration))
