@@ -29,13 +29,15 @@ public struct ModelBenchmark {
     /// Describes a measurement.
     ///
     /// - Parameters:
-    ///   - path: An ONNX file.
+    ///   - path: An ONNX file or an image.
     ///   - dims: Extents of open dimensions: ``ModelCompiler/CompileOptions/dims``.
     ///   - runs: Timed runs, of ``runs``.
     ///   - threads: Threads for large layers.
-    /// - Throws: ``BenchmarkError/runs(_:)``.
-    public init(path: String, dims: [String: Int] = [:], runs: Int, threads: Int = 1) throws(BenchmarkError) {
-        guard Self.runs.contains(runs) else { throw .runs(runs) }
+    /// - Throws: ``ModelToolsError`` of code `option`.
+    public init(path: String, dims: [String: Int] = [:], runs: Int, threads: Int = 1) throws(ModelToolsError) {
+        guard Self.runs.contains(runs) else {
+            throw ModelToolsError(.option, "\(runs) runs: ask for 1 to \(Self.runs.upperBound)")
+        }
         self.path = path
         self.dims = dims
         runCount = runs
@@ -44,12 +46,11 @@ public struct ModelBenchmark {
 
     /// Compiles, loads and runs the model.
     ///
-    /// - Throws: ``BenchmarkError``, or what reading and compiling the file throws.
+    /// - Throws: ``ModelToolsError`` for the file, or what loading its image throws.
     public func measure() throws -> BenchmarkResult {
-        guard let file = FileManager.default.contents(atPath: path) else { throw BenchmarkError.unreadable(path) }
-        let compiled = try ModelCompiler.compile(ONNXModel(parsing: [UInt8](file)), options: CompileOptions(dims: dims))
+        let bytes = try imageBytes()
         let image = FileManager.default.temporaryDirectory.appending(path: "martlet-bench-\(UUID().uuidString)")
-        try Data(compiled.imageBytes).write(to: image)
+        try Data(bytes).write(to: image)
         defer { try? FileManager.default.removeItem(at: image) }
 
         var loads: [Double] = []
@@ -64,6 +65,15 @@ public struct ModelBenchmark {
             p99: Self.percentile(99, of: times), load: Self.percentile(50, of: loads.sorted()),
             arenaBytes: model.arenaBytes, imageBytes: model.imageBytes,
             allocationsPerRun: Double(allocations) / Double(runCount), instructionSet: model.instructionSet.name)
+    }
+
+    private func imageBytes() throws(ModelToolsError) -> [UInt8] {
+        let bytes = try ToolFile.read(path)
+        guard ModelFile.isImage(bytes) else {
+            return try ModelFile.compile(ModelFile.onnx(bytes, file: path), dims: dims, path: path).imageBytes
+        }
+        try ModelFile.checkFixed(dims, path: path)
+        return bytes
     }
 
     /// Microseconds from opening the file to the first result.
@@ -116,20 +126,5 @@ public struct ModelBenchmark {
     /// The nearest-rank percentile of times in ascending order.
     static func percentile(_ percent: Int, of sorted: [Double]) -> Double {
         sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]
-    }
-}
-
-/// Why a benchmark did not begin.
-public enum BenchmarkError: Error, Equatable, CustomStringConvertible {
-    /// The file cannot be read.
-    case unreadable(String)
-    /// The number of runs is outside ``ModelBenchmark/runs``.
-    case runs(Int)
-
-    public var description: String {
-        switch self {
-        case .unreadable(let path): "\(path) cannot be read; check the path and its permissions"
-        case .runs(let count): "\(count) runs: ask for 1 to \(ModelBenchmark.runs.upperBound)"
-        }
     }
 }

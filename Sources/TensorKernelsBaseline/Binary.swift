@@ -8,8 +8,8 @@ func binary(_ arguments: BinaryArguments) {
     case .subtract: combine(arguments) { $0 - $1 }
     case .multiply: combine(arguments) { $0 * $1 }
     case .divide: combine(arguments) { $0 / $1 }
-    case .minimum: combine(arguments) { smallest($0, $1) }
-    case .maximum: combine(arguments) { largest($0, $1) }
+    case .minimum: combine(arguments) { minimum($0, $1) }
+    case .maximum: combine(arguments) { maximum($0, $1) }
     case .parametricRelu:
         combine(arguments) { x, slope in x.replacing(with: slope * x, where: x .< Lanes(repeating: 0)) }
     case .power:

@@ -16,6 +16,14 @@ func largest(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .>
 @_transparent
 func smallest(_ a: Lanes, _ b: Lanes) -> Lanes { b.replacing(with: a, where: a .< b) }
 
+/// The larger of each pair; NaN where either is NaN, as ONNX Runtime has it.
+@_transparent
+func maximum(_ a: Lanes, _ b: Lanes) -> Lanes { largest(a, b).replacing(with: a, where: a .!= a) }
+
+/// The smaller of each pair; NaN where either is NaN.
+@_transparent
+func minimum(_ a: Lanes, _ b: Lanes) -> Lanes { smallest(a, b).replacing(with: a, where: a .!= a) }
+
 @_transparent
 func magnitude(_ x: Lanes) -> Lanes { floats(bits(x) & LaneBits(repeating: 0x7FFF_FFFF)) }
 

@@ -63,7 +63,7 @@ private func maximumPixel(
     var channel = 0
     while channel < window.channels {
         var best = Lanes(repeating: -.infinity)
-        forEachTap(window, rows, columns) { offset in best = largest(best, load(plane + offset + channel)) }
+        forEachTap(window, rows, columns) { offset in best = maximum(best, load(plane + offset + channel)) }
         store(best, result + channel, prefix: window.channels - channel)
         channel += Block.lanes
     }

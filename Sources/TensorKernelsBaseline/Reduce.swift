@@ -71,7 +71,7 @@ private func reduceOne(_ loops: LoopNest, _ accumulator: Accumulator, _ input: U
     return accumulator.finish((Lanes(repeating: total), Lanes(repeating: peak)))[0]
 }
 
-/// The largest element that `loops` visits.
+/// The largest element that `loops` visits; 0 if that is infinite, which leaves exponentials as they are.
 @inline(__always)
 private func highest(_ loops: LoopNest, _ input: UnsafePointer<Float>) -> Float {
     var highest = -Float.infinity
@@ -80,7 +80,7 @@ private func highest(_ loops: LoopNest, _ input: UnsafePointer<Float>) -> Float 
         highest = max(highest, input[position.first])
         position.advance(in: loops)
     }
-    return highest
+    return highest.isInfinite ? 0 : highest
 }
 
 /// What each reduction starts from, how it adds an element and what it makes of the sum.
@@ -104,8 +104,8 @@ private struct Accumulator {
     func add(_ sum: Lanes, _ value: Lanes, peak: Lanes) -> Lanes {
         switch function {
         case .sum, .mean, .logSum: sum + value
-        case .maximum: largest(sum, value)
-        case .minimum: smallest(sum, value)
+        case .maximum: maximum(sum, value)
+        case .minimum: minimum(sum, value)
         case .product: sum * value
         case .l1: sum + magnitude(value)
         case .l2, .sumSquare: multiplyAdd(sum, value, value)
@@ -116,8 +116,8 @@ private struct Accumulator {
     @inline(__always)
     func merge(_ one: Float, _ other: Float) -> Float {
         switch function {
-        case .maximum: max(one, other)
-        case .minimum: min(one, other)
+        case .maximum: one.isNaN || one > other ? one : other
+        case .minimum: one.isNaN || one < other ? one : other
         case .product: one * other
         default: one + other
         }
@@ -141,6 +141,7 @@ private struct Accumulator {
         if needsPeak {
             peak = Lanes(repeating: -.infinity)
             walk { peak = largest(peak, $0) }
+            peak.replace(with: 0, where: magnitude(peak) .== Lanes(repeating: .infinity))
         }
         var sum = start
         walk { sum = add(sum, $0, peak: peak) }

@@ -155,15 +155,22 @@ struct PairwiseVote {
             result = couple(scores, probA, probB, rest)
             transform.apply(result, width)
         } else if classes == 2 {
-            let score = scores[0]
-            rest[0] = transform == .none ? -score : 1 - score
-            rest[1] = score
-            result = rest
+            result = two(scores[0], rest)
         } else {
             transform.apply(scores, pairs)
         }
         for index in 0..<width { target[index] = Float(result[index]) }
         return winner
+    }
+
+    /// The scores of two classes from one, as ONNX Runtime has them.
+    private func two(_ score: Double, _ room: UnsafeMutablePointer<Double>) -> UnsafeMutablePointer<Double> {
+        switch transform {
+        case .none: (room[0], room[1]) = (-score, score)
+        case .logistic: (room[0], room[1]) = (ScoreTransform.logistic(-score), ScoreTransform.logistic(score))
+        case .softmax, .softmaxZero, .probit: (room[0], room[1]) = (1 - score, score)
+        }
+        return room
     }
 
     private func compare(

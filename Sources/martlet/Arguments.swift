@@ -12,7 +12,9 @@ enum Arguments {
             guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
                 throw ValidationError("\(option) \(text): write key=value")
             }
-            pairs[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            let key = String(text[..<equals])
+            guard pairs[key] == nil else { throw ValidationError("\(option) gives '\(key)' twice") }
+            pairs[key] = String(text[text.index(after: equals)...])
         }
         return pairs
     }

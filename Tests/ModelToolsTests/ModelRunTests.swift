@@ -151,4 +151,70 @@ struct ModelRunTests {
         try ToolFile.write(Array(NPYArray([1, 2], shape: [1, 2]).encoded.dropLast()), to: file)
         #expect(throws: ModelToolsError.self) { _ = try BatchRun(path: file, input: nil, fixed: [:], model: loaded) }
     }
+
+    @Test("weights in a file beside the model are read, and only from its folder")
+    func externalData() throws {
+        let folder = try Scratch()
+        var model = smallModel()
+        func place(_ location: String, offset: Int, length: Int? = nil) throws -> String {
+            let entries = [
+                ONNXMetadata(key: "location", value: location), ONNXMetadata(key: "offset", value: "\(offset)"),
+            ]
+            model.graph.initializers[0].content = .external(
+                entries + (length.map { [ONNXMetadata(key: "length", value: "\($0)")] } ?? []))
+            return try write(model, in: folder.path)
+        }
+        let weights = ONNXTensor(name: "bias", dims: [2], floats: [1, -1])
+        guard case .raw(let bytes) = weights.content else { return }
+        try ToolFile.write([UInt8](repeating: 9, count: 16) + bytes, to: "\(folder.path)/model.onnx.data")
+        let path = try place("model.onnx.data", offset: 16, length: 8)
+        #expect(try ModelFile.onnx(ToolFile.read(path), file: path).graph.initializers[0] == weights)
+        let loaded = try LoadedModel(path: path, dims: ["N": 1])
+        #expect(loaded.model.inputs.count == 1)
+        for (location, offset, length) in [
+            ("../model.onnx.data", 16, 8), ("/etc/passwd", 0, 8), ("missing.data", 0, 8), ("model.onnx.data", 20, 8),
+            ("model.onnx.data", 16, 4), ("", 0, 8),
+        ] {
+            let path = try place(location, offset: offset, length: length)
+            #expect(throws: ModelToolsError.self) { try ModelFile.onnx(ToolFile.read(path), file: path) }
+        }
+    }
+
+    @Test("NaN stays in maxima and minima, and a sum of exponentials of nothing but -inf is -inf")
+    func notFinite() throws {
+        func results(_ node: ONNXNode, _ values: [[Float]], width: Int) throws -> [Float] {
+            var graph = ONNXGraph(name: "g", nodes: [node])
+            graph.inputs = node.inputs.enumerated().map {
+                ONNXValueInfo(name: $1, elementType: .float, dims: [1, .value(values[$0].count)])
+            }
+            graph.outputs = [ONNXValueInfo(name: "y", elementType: .float, dims: [1, .value(width)])]
+            let model = ONNXModel(operatorSets: [ONNXOperatorSet(version: 17)], graph: graph)
+            var loaded = try LoadedModel(model, path: "g")
+            for (port, row) in values.enumerated() {
+                ModelRun.write(NPYArray(row, shape: [1, row.count]).bytes, to: port, of: &loaded.model, type: .float32)
+            }
+            loaded.model.run()
+            return loaded.model.withOutput(0) { Array($0.assumingMemoryBound(to: Float.self)) }
+        }
+        let axis = ONNXAttribute("axes", .ints([1]))
+        for count in [3, 9, 37] {
+            var row = [Float](repeating: 1, count: count)
+            row[count / 2] = .nan
+            for name in ["ReduceMax", "ReduceMin"] {
+                let node = ONNXNode(name, inputs: ["x"], outputs: ["y"], attributes: [axis])
+                #expect(try results(node, [row], width: 1)[0].isNaN, "\(name) of \(count)")
+            }
+            let ones = [Float](repeating: 1, count: count)
+            for name in ["Max", "Min"] {
+                for operands in [[row, ones], [ones, row]] {
+                    let node = ONNXNode(name, inputs: ["a", "b"], outputs: ["y"])
+                    let found = try results(node, operands, width: count)
+                    #expect(found.indices.allSatisfy { found[$0].isNaN == ($0 == count / 2) }, "\(name) of \(count)")
+                }
+            }
+            let exponentials = ONNXNode("ReduceLogSumExp", inputs: ["x"], outputs: ["y"], attributes: [axis])
+            let nothing = [Float](repeating: -.infinity, count: count)
+            #expect(try results(exponentials, [nothing], width: 1) == [-.infinity])
+        }
+    }
 }

@@ -52,7 +52,7 @@ public struct ModelInspection: Codable, Hashable, Sendable {
             plan = Self.plan(&loaded, times: times)
             return
         }
-        let onnx = try ModelFile.onnx(bytes, path: path)
+        let onnx = try ModelFile.onnx(bytes, file: path)
         format = "onnx"
         operators = Self.operators(of: onnx)
         switch Self.compile(onnx, dims: dims, times: times) {

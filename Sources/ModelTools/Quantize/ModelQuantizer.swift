@@ -34,7 +34,7 @@ public struct ModelQuantizer {
     /// - Throws: ``ModelToolsError``.
     public init(path: String, rows: NPYArray) throws(ModelToolsError) {
         let bytes = try ToolFile.read(path)
-        let onnx = try ModelFile.onnx(bytes, path: path)
+        let onnx = try ModelFile.onnx(bytes, file: path)
         guard let version = onnx.operatorSetVersion(), version >= 13 else {
             throw ModelToolsError(
                 .option,
@@ -44,6 +44,10 @@ public struct ModelQuantizer {
         guard (rows.shape.first ?? 0) <= Self.rowLimit else {
             throw ModelToolsError(.limit, "there are more than \(Self.rowLimit) calibration rows; take a sample")
         }
+        if let row = Self.firstUnusable(rows) {
+            throw ModelToolsError(
+                .dataset, "row \(row) of the calibration data holds a number that is not finite: leave such rows out")
+        }
         self.path = path
         self.rows = rows
         fileBytes = bytes.count
@@ -52,6 +56,13 @@ public struct ModelQuantizer {
         guard !plan.layers.isEmpty else {
             throw ModelToolsError(.option, "\(path) has no convolution, Gemm or MatMul with constant float weights")
         }
+    }
+
+    /// The number of the first row that holds a NaN or an infinity.
+    private static func firstUnusable(_ rows: NPYArray) -> Int? {
+        guard rows.type == .float32, let count = rows.shape.first, count > 0 else { return nil }
+        let values = rows.floats
+        return values.firstIndex { !$0.isFinite }.map { $0 * count / values.count }
     }
 
     /// The model with int8 weights and values.

@@ -41,13 +41,11 @@ public struct LoadedModel: ~Copyable {
     ) throws(ModelToolsError) {
         let bytes = try ToolFile.read(path)
         guard !ModelFile.isImage(bytes) else {
-            guard dims.isEmpty else {
-                throw ModelToolsError(.option, "\(path) is an image, whose shapes are fixed; --dim needs the ONNX file")
-            }
+            try ModelFile.checkFixed(dims, path: path)
             try self.init(image: bytes, threads: threads)
             return
         }
-        let onnx = try ModelFile.onnx(bytes, path: path)
+        let onnx = try ModelFile.onnx(bytes, file: path)
         try self.init(onnx, dims: ModelFile.bind(onnx, dims: dims, to: inputs), path: path, threads: threads)
     }
 
@@ -69,7 +67,20 @@ public enum ModelFile {
     /// True when the bytes begin as an image does.
     public static func isImage(_ bytes: [UInt8]) -> Bool { bytes.starts(with: "MARTLETI".utf8) }
 
-    /// Reads an ONNX model.
+    /// Refuses extents for an image.
+    static func checkFixed(_ dims: [String: Int], path: String) throws(ModelToolsError) {
+        guard dims.isEmpty else {
+            throw ModelToolsError(.option, "\(path) is an image, whose shapes are fixed; --dim needs the ONNX file")
+        }
+    }
+
+    /// Reads an ONNX file with the weights that it keeps in files beside it.
+    public static func onnx(_ bytes: [UInt8], file path: String) throws(ModelToolsError) -> ONNXModel {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        return try ExternalData(folder: folder).inlined(try onnx(bytes, path: path))
+    }
+
+    /// Reads an ONNX model; weights in other files stay there.
     public static func onnx(_ bytes: [UInt8], path: String) throws(ModelToolsError) -> ONNXModel {
         do throws(ONNXError) {
             return try ONNXModel(parsing: bytes)

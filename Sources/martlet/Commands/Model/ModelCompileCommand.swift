@@ -15,7 +15,7 @@ extension ModelCommand {
 
         func run() throws {
             try LocalModel.run {
-                let onnx = try ModelFile.onnx(try ToolFile.read(file), path: file)
+                let onnx = try ModelFile.onnx(try ToolFile.read(file), file: file)
                 let compiled = try ModelFile.compile(onnx, dims: try dimensions.extents(), path: file)
                 try ToolFile.write(compiled.imageBytes, to: output)
                 if json {
