@@ -20,7 +20,8 @@ package final class BenchBroker: Sendable {
     ///   - isEncrypted: TLS on the devices' port.
     ///   - centre: Port of the broker that this one is a bridge to; nil for none.
     package init(folder: URL, isEncrypted: Bool = false, centre: Int? = nil) throws {
-        port = Int.random(in: 20_000..<30_000)
+        let port = Int.random(in: 20_000..<30_000)
+        self.port = port
         let tls = isEncrypted ? try BenchTLS(folder: folder) : nil
         authority = tls?.authority
         devicePort = isEncrypted ? port + 10_000 : port
