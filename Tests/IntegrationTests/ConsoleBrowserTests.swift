@@ -162,7 +162,7 @@ struct ConsoleBrowserTests {
                   };
                 }
                 """
-            _ = try await driver.evaluate("(() => { \(stored) return 'ok'; })()")
+            _ = try await driver.evaluate("(() => { \(stored); return 'ok'; })()")
             try await driver.wait(forValue: "window.held", "what the browser holds") { $0 == "false private" }
             func sign() async throws {
                 try await driver.open("\(url)/releases/shoulder-3")

@@ -24,19 +24,19 @@ extension ReplayVersion {
             )
         }
         let input = inputs[0].name
-        let (centred, normalised) = ("\(input)/centred", "\(input)/normalised")
+        let (centred, normalised) = ("normalisation/centred", "normalisation/result")
         for index in model.graph.nodes.indices {
             model.graph.nodes[index].inputs = model.graph.nodes[index].inputs.map { $0 == input ? normalised : $0 }
         }
         let dims = isImage ? [] : [offset.count]
         model.graph.initializers += [
-            ONNXTensor(name: "\(input)/offset", dims: dims, floats: isImage ? Array(offset.prefix(1)) : offset),
-            ONNXTensor(name: "\(input)/scale", dims: dims, floats: isImage ? Array(scale.prefix(1)) : scale),
+            ONNXTensor(name: "normalisation/offset", dims: dims, floats: isImage ? Array(offset.prefix(1)) : offset),
+            ONNXTensor(name: "normalisation/scale", dims: dims, floats: isImage ? Array(scale.prefix(1)) : scale),
         ]
         model.graph.nodes.insert(
             contentsOf: [
-                ONNXNode("Sub", inputs: [input, "\(input)/offset"], outputs: [centred]),
-                ONNXNode("Div", inputs: [centred, "\(input)/scale"], outputs: [normalised]),
+                ONNXNode("Sub", inputs: [input, "normalisation/offset"], outputs: [centred]),
+                ONNXNode("Div", inputs: [centred, "normalisation/scale"], outputs: [normalised]),
             ], at: 0)
         return model
     }
