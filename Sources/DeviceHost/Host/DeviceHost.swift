@@ -60,7 +60,7 @@ public final class DeviceHost: @unchecked Sendable {
         root = configuration.rootKey
         images = try ImageFolder(path: configuration.folder, files: platform.files)
         store = try DeviceStore(
-            path: "\(configuration.folder)/device.db", syncs: !platform.bugs.contains(.skipSync))
+            path: "\(configuration.folder)/\(Self.databaseName)", syncs: !platform.bugs.contains(.skipSync))
         boot = Hexadecimal.text(try platform.randomBytes(8))
         let fresh = try platform.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
         random = SeededGenerator(seed: configuration.seed ?? fresh)
@@ -68,6 +68,14 @@ public final class DeviceHost: @unchecked Sendable {
         clock = HostClock(floor: Self.storedFloor(in: try store.document(Documents.clock)), source: platform.time)
         spooler = Spooler(
             store: store, boot: boot, limits: configuration.limits.spool, stored: try store.spooled())
+    }
+
+    /// The database's file name in a device's folder.
+    package static let databaseName = "device.db"
+
+    /// Makes a device's database ahead of its first start.
+    package static func prepareDatabase(at path: String) throws(DeviceError) {
+        try DeviceStore(path: path).close()
     }
 
     var loop: any DeviceLoop { platform.loop }
