@@ -16,6 +16,14 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
 ]
+/// What is neither a kernel nor runs for every value of a frame is compiled for size in the agent that devices get
+/// (`scripts/build agent`): a smaller binary is a smaller update.
+let agentOnly = Context.environment["MARTLET_AGENT"] == "1"
+let compact: [SwiftSetting] =
+    agentOnly ? strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))] : strict
+/// The static standard library whose unused code can be dropped (`scripts/lean-stdlib`), before the original.
+let leanLibrary: [LinkerSetting] =
+    agentOnly ? [.unsafeFlags(["\(Context.packageDirectory)/.build-agent/lean/Swift.o"])] : []
 /// Numeric code is unchecked in release builds: image reader and tests prove what kernels rely on.
 let numeric: [SwiftSetting] = strict + [.unsafeFlags(["-Ounchecked"], .when(configuration: .release))]
 /// Kernels are optimised in debug builds too (an unoptimised one is a thousand times slower), for one instruction set
@@ -45,7 +53,10 @@ var vectorKernels: [(name: String, flags: [String])] = []
 #if arch(x86_64)
     vectorKernels = [
         ("TensorKernelsAVX2", ["-Xcc", "-march=x86-64-v3"]),
-        ("TensorKernelsAVX512", ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni", "-Xllvm", "-unroll-threshold=600"]),
+        (
+            "TensorKernelsAVX512",
+            ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512vnni", "-Xllvm", "-unroll-threshold=600"]
+        ),
     ]
 #endif
 let kernelModules: [Target.Dependency] =
@@ -56,13 +67,13 @@ var targets: [Target] = [
     .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
 
-    .target(name: "ModelImage", swiftSettings: strict),
+    .target(name: "ModelImage", swiftSettings: compact),
     .systemLibrary(name: "CEdgeSupport"),
     .systemLibrary(name: "CVectorSupport"),
     .target(name: "TensorKernels", swiftSettings: kernel([])),
     .target(
         name: "TensorKernelsBaseline", dependencies: ["CVectorSupport", "TensorKernels"], swiftSettings: kernel([])),
-    .target(name: "OperatorInterface", dependencies: ["ModelImage", "TensorKernels"], swiftSettings: strict),
+    .target(name: "OperatorInterface", dependencies: ["ModelImage", "TensorKernels"], swiftSettings: compact),
     .target(
         name: "TensorOperators", dependencies: ["OperatorInterface", "ModelImage", "TensorKernels"],
         swiftSettings: kernel([])),
@@ -73,21 +84,22 @@ var targets: [Target] = [
     .target(name: "MartletEdgeC", dependencies: ["CMartletEdge", "EdgeRuntime", "ModelImage"], swiftSettings: strict),
     // Square roots in debug builds are calls into libm, which nothing else links while no module imports Glibc.
     .target(name: "Sketches", swiftSettings: strict, linkerSettings: [.linkedLibrary("m")]),
-    .target(name: "FleetModel", swiftSettings: strict),
+    .target(name: "FleetModel", swiftSettings: compact),
     // Every byte of an image passes these loops: a debug build, which tests use, optimises them too.
     .target(name: "BlobCoding", dependencies: ["CZstd", "ModelImage"], swiftSettings: strict + [.unsafeFlags(["-O"])]),
-    .target(name: "FleetCrypto", dependencies: ["COpenSSL", "FleetModel"], swiftSettings: strict),
-    .target(name: "FleetWire", dependencies: ["FleetModel", "Sketches"], swiftSettings: strict),
-    .target(name: "DeviceCore", dependencies: ["FleetModel", "FleetWire", "Sketches"], swiftSettings: strict),
-    .target(name: "MQTTTransport", dependencies: ["CMosquitto", "FleetWire"], swiftSettings: strict),
+    .target(name: "FleetCrypto", dependencies: ["COpenSSL", "FleetModel"], swiftSettings: compact),
+    .target(name: "FleetWire", dependencies: ["FleetModel", "Sketches"], swiftSettings: compact),
+    .target(name: "DeviceCore", dependencies: ["FleetModel", "FleetWire", "Sketches"], swiftSettings: compact),
+    .target(name: "MQTTTransport", dependencies: ["CMosquitto", "FleetWire"], swiftSettings: compact),
     .target(
         name: "DeviceHost",
         dependencies: [
             "BlobCoding", "DeviceCore", "EdgeRuntime", "FleetCrypto", "FleetModel", "FleetWire", "ModelImage",
             "MQTTTransport", "Sketches", .product(name: "GRDBSQLite", package: "GRDB.swift"),
         ],
-        swiftSettings: strict),
-    .executableTarget(name: "martlet-agent", dependencies: ["DeviceHost"], swiftSettings: strict),
+        swiftSettings: compact),
+    .executableTarget(
+        name: "martlet-agent", dependencies: ["DeviceHost"], swiftSettings: compact, linkerSettings: leanLibrary),
 
     .testTarget(name: "ModelImageTests", dependencies: ["ModelImage"], swiftSettings: strict),
     .testTarget(
@@ -115,7 +127,7 @@ var targets: [Target] = [
         name: "DeviceHostTests",
         dependencies: [
             "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "ModelImage", "MQTTTransport",
-            "Sketches", "BlobCoding",
+            "Sketches", "BlobCoding", "ModelCompiler", "ONNXFormat", "martlet-agent",
         ],
         swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -6,6 +6,10 @@ public struct DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case invalidConfiguration = "device.invalidConfiguration"
         /// SQLite failed: disk full, damaged file, no permission.
         case storeFailed = "device.storeFailed"
+        /// SQLite finds its file damaged.
+        case storeDamaged = "device.storeDamaged"
+        /// Not enough memory for a model.
+        case noMemory = "device.noMemory"
         /// A file could not be read or written.
         case fileFailed = "device.fileFailed"
         /// Not enough free space on disk.

@@ -21,6 +21,8 @@ public struct DeviceLimits: Sendable {
     public var manifestTimeout = Interval.seconds(20)
     /// Without the blob's map as a retained message for this long, the controller is asked for it.
     public var mapTimeout = Interval.seconds(4)
+    /// Inferences that the journal keeps; 0: there is none.
+    public var journalRecords = 0
     /// Messages that were chosen to be kept are stored together after this long: one sync for many.
     public var flushDelay = Interval(milliseconds: 50)
 
@@ -30,6 +32,14 @@ public struct DeviceLimits: Sendable {
     static let proofRuns = 25
     /// Receipts that are kept for a slot, as in `ReportedSlot`.
     static let receiptsKept = 4
+    /// Journal entries of one answer of the local API.
+    static let journalAnswer = 1000
+    /// Between two attempts to make room among spooled samples.
+    static let thinningPause = Interval.minutes(1)
+    /// Reports and samples that are looked at when room is made.
+    static let spoolScan = 1000
+    /// A backlog whose sending could not be noted on disk waits for this.
+    static let markPause = Interval.seconds(10)
     /// Bytes of a frame's tag.
     public static let tagBytes = 64
     /// Slots of a device.

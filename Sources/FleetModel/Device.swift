@@ -40,12 +40,18 @@ public enum InstallFailure: String, Hashable, Sendable, CaseIterable {
     case badSignature, tooFewSignatures, expired, oldCounter, wrongHardware, oldRuntime, outOfScope, outsideDelegation
     case malformedManifest, malformedImage, wrongDigest, arenaTooLarge, noSpace, fetchTimedOut
     case proofFailed, proofTooSlow, probationErrors, probationLatency, storeFailed, superseded
+    /// The agent's process ended while the release was at work.
+    case crashed
+    /// It failed here too often to be tried again yet.
+    case quarantined
+    /// A person at the device wanted the release before.
+    case byHand
 }
 
 /// When a staged release becomes active.
 public enum ActivationCondition: Hashable, Sendable {
     case now
-    /// Daily window in minutes after midnight UTC; `end` may be below `start` (over midnight).
+    /// Daily window in minutes after midnight at the device's site (its agent's `time_zone`, UTC without one); `end` may be below `start` (over midnight).
     case window(startMinute: Int, endMinute: Int)
     /// When the local application signals the boundary of a lot.
     case lotBoundary

@@ -1,4 +1,4 @@
-/// A device's agent as a process. SIGTERM and SIGINT drain and end it.
+/// A device's agent as a process. SIGTERM and SIGINT drain and end it, SIGHUP reads its configuration again.
 import DeviceHost
 import Glibc
 
@@ -8,23 +8,32 @@ import Glibc
     _ = write(STDERR_FILENO, line, line.count)
 }
 
-func run(_ configuration: AgentConfiguration) throws(DeviceError) -> Never {
+func run(_ options: AgentOptions) throws(DeviceError) -> Never {
     var signals = sigset_t()
     sigemptyset(&signals)
-    sigaddset(&signals, SIGTERM)
-    sigaddset(&signals, SIGINT)
+    for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
     // Blocked before any thread starts, so that this thread alone takes them.
     pthread_sigmask(SIG_BLOCK, &signals, nil)
-    let agent = try Agent(configuration, log: log)
+    let agent = try Agent(options, write: log)
     agent.start()
     var signal: Int32 = 0
-    while sigwait(&signals, &signal) != 0 {}
+    while true {
+        guard sigwait(&signals, &signal) == 0 else { continue }
+        guard signal == SIGHUP else { break }
+        agent.reload()
+    }
     log("signal \(signal): draining")
     agent.stop {
         log("stopped")
         exit(EXIT_SUCCESS)
     }
     while true { pause() }
+}
+
+func examine(_ options: AgentOptions) -> Never {
+    let diagnosis = Doctor.examine(options)
+    print(options.isJSON ? diagnosis.json : diagnosis.text)
+    exit(diagnosis.verdict.exitStatus)
 }
 
 do throws(DeviceError) {
@@ -35,7 +44,9 @@ do throws(DeviceError) {
     case .check:
         _ = try AgentConfiguration(options)
         print("the configuration is good")
-    case .run: try run(try AgentConfiguration(options))
+    case .doctor: examine(options)
+    case .journal: print(try JournalReport.read(options))
+    case .run: try run(options)
     }
 } catch {
     log("\(error)")

@@ -82,6 +82,9 @@ struct SpoolLedgerTests {
     @Test("no more than the window is under way")
     func window() {
         var ledger = Self.ledger(100, connected: false)
+        var limits = ledger.limits
+        limits.catchUpPerSecond = 0
+        ledger.adopt(limits)
         #expect(ledger.connected(at: Self.start).count == 32)
         #expect(ledger.acknowledged(Self.ack(10), at: Self.start).count == 11)
     }
@@ -164,5 +167,22 @@ struct SpoolLedgerTests {
         }
         #expect(kept.isEmpty)
         #expect(ledger.count(.sample) == 0)
+    }
+
+    @Test("a backlog goes out at a pace: a full window at once, then so many a second, and the clock says when")
+    func pace() {
+        var ledger = SpoolLedger()
+        for sequence in 0..<100 { _ = ledger.add(Self.key(UInt64(sequence) + 1), bytes: 10, at: Self.start) }
+        var limits = ledger.limits
+        limits.catchUpPerSecond = 4
+        limits.inFlight = 8
+        ledger.adopt(limits)
+        #expect(ledger.connected(at: Self.start).count == 8)
+        #expect(ledger.acknowledged(Self.ack(8), at: Self.start).count == 1, "the pace holds the next ones back")
+        #expect(ledger.wakeAt == Instant(milliseconds: 250))
+        #expect(ledger.tick(at: Instant(milliseconds: 249)).isEmpty)
+        #expect(ledger.tick(at: Instant(milliseconds: 250)) == [.send(Self.key(9))])
+        #expect(ledger.tick(at: Self.at(1)).count == 3)
+        #expect(ledger.tick(at: Self.at(60)).count >= 4)
     }
 }

@@ -309,7 +309,7 @@ struct UpdateMachineTests {
             world.feed(.desired(Fixture.target(2, deadline: 1_000_000 + Int64(offer))))
             #expect(world.machine.state.phase == .failed)
         }
-        #expect(world.machine.state.detail.contains("refused: failed here 3 times"))
+        #expect(world.machine.state.detail.contains("failed here 3 times: in quarantine"))
         world.proof = Fixture.goodProof
         world.feed(.desired(Fixture.target(3)))
         world.settle()

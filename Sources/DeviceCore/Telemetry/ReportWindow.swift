@@ -77,6 +77,9 @@ public struct ReportWindow: Sendable {
         }
     }
 
+    /// Counts samples that were chosen in earlier intervals and given up since.
+    public mutating func addDropped(samples: UInt64) { counts.samplesDropped += samples }
+
     private mutating func count(feature index: Int, of frame: UnsafeBufferPointer<Float>) {
         let feature = part.baseline.features[index]
         let values = ChannelValues(frame: frame, channel: feature.channel, of: part.input)

@@ -28,6 +28,9 @@ public struct SpoolLimits: Hashable, Sendable {
     public var resendAfter = Interval.seconds(15)
     /// The longest wait between two sends of a message.
     public var resendCap = Interval.minutes(5)
+    /// Messages sent in a second, so that a fleet that comes back from an outage does not flood its broker; 0: as fast as
+    /// acknowledgements come.
+    public var catchUpPerSecond = 50
 
     public init() {}
 }
@@ -50,7 +53,10 @@ public struct SpoolLedger: Sendable {
         var sends = 0
     }
 
-    public let limits: SpoolLimits
+    public private(set) var limits: SpoolLimits
+    /// Thousandths of messages that may be sent now, and since when.
+    private var credit: Int64
+    private var creditAt = Instant.epoch
     /// Oldest first, per stream.
     private var entries: [StreamKind: [Entry]] = [:]
     private var bytes: [StreamKind: Int] = [:]
@@ -59,6 +65,7 @@ public struct SpoolLedger: Sendable {
     /// - Parameter stored: what an earlier boot left, oldest first.
     public init(stored: [(key: SpoolKey, bytes: Int)] = [], limits: SpoolLimits = SpoolLimits()) {
         self.limits = limits
+        credit = Int64(limits.inFlight) * 1000
         for item in stored { append(item.key, bytes: item.bytes) }
     }
 
@@ -72,6 +79,9 @@ public struct SpoolLedger: Sendable {
     public func hasRoomForSample(bytes cost: Int) -> Bool {
         count(.sample) < limits.samples && bytes(.sample) + cost <= limits.sampleBytes
     }
+
+    /// Other limits from now on. What is beyond them stays until it is acknowledged.
+    public mutating func adopt(_ limits: SpoolLimits) { self.limits = limits }
 
     // MARK: Events
 
@@ -120,7 +130,8 @@ public struct SpoolLedger: Sendable {
     /// When `tick` is due.
     public var wakeAt: Instant? {
         guard isConnected else { return nil }
-        return entries.values.joined().compactMap(resendAt).min()
+        let resend = entries.values.joined().compactMap(resendAt).min()
+        return [resend, creditDue].compactMap { $0 }.min()
     }
 
     /// Makes room for a report that cannot wait (its release is being replaced): gives up the oldest one.
@@ -128,6 +139,46 @@ public struct SpoolLedger: Sendable {
         guard let oldest = entries[.report]?.first else { return nil }
         remove(at: 0, of: .report)
         return oldest.key
+    }
+
+    /// These are no longer in the store: merged, or given up to make room.
+    public mutating func forget(_ keys: Set<SpoolKey>) {
+        for stream in StreamKind.allCases {
+            let gone = entries[stream, default: []].filter { keys.contains($0.key) }
+            bytes[stream, default: 0] -= gone.reduce(0) { $0 + $1.bytes }
+            entries[stream]?.removeAll { keys.contains($0.key) }
+        }
+    }
+
+    /// The message of this key is another one now.
+    public mutating func resize(_ key: SpoolKey, bytes size: Int) {
+        guard let index = entries[key.stream]?.firstIndex(where: { $0.key == key }),
+            let entry = entries[key.stream]?[index]
+        else { return }
+        bytes[key.stream, default: 0] += size - entry.bytes
+        entries[key.stream]?[index] = Entry(key: key, bytes: size, sentAt: entry.sentAt, sends: entry.sends)
+    }
+
+    // MARK: Pace
+
+    private var isPaced: Bool { limits.catchUpPerSecond > 0 }
+
+    /// Adds what the time since the last call allows, up to a full window.
+    private mutating func earnCredit(at now: Instant) {
+        let elapsed = min(max(0, now.since(creditAt).milliseconds), 3_600_000)
+        credit = min(Int64(limits.inFlight) * 1000, credit + elapsed * Int64(limits.catchUpPerSecond))
+        creditAt = max(creditAt, now)
+    }
+
+    /// When the next message may go, if one is held back by the pace alone.
+    private var creditDue: Instant? {
+        guard isPaced, credit < 1000 else { return nil }
+        let isHeldBack = entries.values.contains { list in
+            list.contains { $0.sentAt == nil } && list.count { $0.sentAt != nil } < limits.inFlight
+        }
+        guard isHeldBack else { return nil }
+        let rate = Int64(limits.catchUpPerSecond)
+        return creditAt.advanced(by: Interval(milliseconds: (1000 - credit + rate - 1) / rate))
     }
 
     // MARK: Inside
@@ -168,7 +219,9 @@ public struct SpoolLedger: Sendable {
     /// Sends the oldest unsent messages as far as the window allows.
     private mutating func fill(_ stream: StreamKind, at now: Instant) -> [SpoolAction] {
         guard isConnected else { return [] }
+        earnCredit(at: now)
         var free = limits.inFlight - entries[stream, default: []].count { $0.sentAt != nil }
+        if isPaced { free = min(free, Int(credit / 1000)) }
         var actions: [SpoolAction] = []
         for index in entries[stream, default: []].indices where free > 0 {
             guard let entry = entries[stream]?[index], entry.sentAt == nil else { continue }
@@ -176,6 +229,7 @@ public struct SpoolLedger: Sendable {
             entries[stream]?[index].sends += 1
             actions.append(.send(entry.key))
             free -= 1
+            if isPaced { credit -= 1000 }
         }
         return actions
     }

@@ -9,7 +9,7 @@ extension SlotState: WireMessage {
     private enum Key: UInt64, FieldKey {
         case phase = 1
         case target, candidate, champion, previous, pending, failure, detail, attempts, retryAt, proof, starts, stores
-        case accepted, committed, strikes, spent
+        case accepted, committed, strikes, spent, crashes
         static let message: StaticString = "slot state"
     }
 
@@ -25,8 +25,8 @@ extension SlotState: WireMessage {
                     .array([.name(model), .count(accepted.counter), .digest(accepted.release)])
                 }),
             .committed: .array(committed.map(CBOR.digest)),
-            .strikes: .array(strikes.map { .array([.digest($0.release), .integer($0.count)]) }),
-            .spent: spent.isEmpty ? nil : .array(spent.map(CBOR.digest)),
+            .strikes: .array(strikes.map(\.cbor)),
+            .spent: spent.isEmpty ? nil : .array(spent.map(CBOR.digest)), .crashes: crashes?.cbor,
         ])
     }
 
@@ -50,10 +50,8 @@ extension SlotState: WireMessage {
             accepted[item.0] = item.1
         }
         committed = try fields.digests(.committed, limit: UpdateLimits.committedKept)
-        strikes = try fields.list(.strikes, limit: UpdateLimits.strikesKept) { item throws(WireError) in
-            let parts = try item.asTuple(2)
-            return Strike(release: try parts[0].asDigest(), count: try parts[1].asInteger(in: 0...Int(Int32.max)))
-        }
+        strikes = try fields.list(.strikes, limit: UpdateLimits.strikesKept, of: Strike.init(cbor:))
+        crashes = try fields.optional(.crashes, CrashCount.init(cbor:))
         if fields.has(.spent) { spent = try fields.digests(.spent, limit: UpdateLimits.spentKept) }
     }
 
@@ -144,6 +142,30 @@ extension HeldRelease {
             version: try fields.version(.version), counter: try fields.unsigned(.counter),
             mayReturnTo: try fields.digests(.mayReturnTo, limit: WireLimits.listItems),
             tolerance: try fields.float(.tolerance), latencyLimit: try fields.integer(.latencyLimit, in: sizes))
+    }
+}
+
+extension Strike {
+    /// `[release, count, until]`; earlier agents wrote no `until`.
+    var cbor: CBOR { .array([.digest(release), .integer(count), .instant(until)]) }
+
+    init(cbor: CBOR) throws(WireError) {
+        let parts = try cbor.asArray(limit: 3)
+        guard parts.count >= 2 else { throw WireError(.outOfRange, "a strike of \(parts.count) items") }
+        self.init(
+            release: try parts[0].asDigest(), count: try parts[1].asInteger(in: 0...Int(Int32.max)),
+            until: parts.count == 3 ? try parts[2].asInstant() : .epoch)
+    }
+}
+
+extension CrashCount {
+    var cbor: CBOR { .array([.digest(release), .integer(count), .instant(at)]) }
+
+    init(cbor: CBOR) throws(WireError) {
+        let parts = try cbor.asTuple(3)
+        self.init(
+            release: try parts[0].asDigest(), count: try parts[1].asInteger(in: 0...Int(Int32.max)),
+            at: try parts[2].asInstant())
     }
 }
 

@@ -31,6 +31,8 @@ public struct SlotState: Hashable, Sendable {
     public var committed: [Digest] = []
     /// Releases that failed here, oldest first, at most `UpdateLimits.strikesKept`.
     public var strikes: [Strike] = []
+    /// Ends of the process within a release's work, of one release at a time.
+    public var crashes: CrashCount?
     /// Blobs other than the image's own that did not yield the target's image here, at most `UpdateLimits.spentKept`.
     public var spent: [Digest] = []
 
@@ -73,9 +75,26 @@ public struct AcceptedCounter: Hashable, Sendable {
 public struct Strike: Hashable, Sendable {
     public var release: Digest
     public var count: Int
+    /// The release is not tried again before this.
+    public var until: Instant
 
-    public init(release: Digest, count: Int) {
+    public init(release: Digest, count: Int, until: Instant = .epoch) {
         self.release = release
         self.count = count
+        self.until = until
+    }
+}
+
+/// How often the agent's process ended while a release was at work.
+public struct CrashCount: Hashable, Sendable {
+    public var release: Digest
+    public var count: Int
+    /// The start after the last of them.
+    public var at: Instant
+
+    public init(release: Digest, count: Int, at: Instant) {
+        self.release = release
+        self.count = count
+        self.at = at
     }
 }

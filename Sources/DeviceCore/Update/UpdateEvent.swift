@@ -5,6 +5,8 @@ public import FleetModel
 public enum UpdateEvent: Hashable, Sendable {
     /// The agent started. `intact`: images on disk whose bytes have their digest.
     case started(intact: Set<Digest>)
+    /// The process that ran before this one ended while the release was at work. Comes right before `started`.
+    case crashed(release: Digest)
     /// The controller's wish for the slot; nil: it has none.
     case desired(InstallTarget?)
     /// The manifest of `HeldRelease.release` came and was trusted.
@@ -33,6 +35,8 @@ public enum UpdateEvent: Hashable, Sendable {
     case inferred(release: Digest, latencyMicroseconds: Int, failed: Bool)
     /// The local application stands between two lots.
     case lotBoundary
+    /// A person at the device wants the release before.
+    case rollBackByHand
     /// The `store` action failed: nothing after it in the list was done.
     case storeFailed(detail: String)
     /// Time passed (`UpdateMachine.wakeAt`).

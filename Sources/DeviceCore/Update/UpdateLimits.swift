@@ -12,11 +12,21 @@ public struct UpdateLimits: Hashable, Sendable {
     public var starts = 3
     /// Stores in one installation (Mender breaks its loops after 28).
     public var stores = 64
-    /// Failures of one release before the device refuses further offers of it.
+    /// Failures of one release before it is quarantined: not tried for a while, which doubles with each further one.
     public var strikes = 3
-    /// What a release on probation must keep to.
+    /// The first quarantine of a release.
+    public var quarantine = Interval.minutes(10)
+    /// The longest.
+    public var quarantineCap = Interval.days(1)
+    /// Ends of the agent's process within the champion's work, each within `crashWindow` of the one before, until the
+    /// device leaves that release for the last good one.
+    public var crashes = 3
+    /// A crash after a longer time than this is counted as a first one.
+    public var crashWindow = Interval.minutes(60)
     /// What a candidate must show before it becomes champion.
     public var probation = ProbationLimits()
+    /// Where the device stands: maintenance windows are meant by the clock there.
+    public var zone = SiteZone.utc
 
     public init() {}
 
@@ -30,11 +40,21 @@ public struct UpdateLimits: Hashable, Sendable {
     /// Blobs that are remembered for not having yielded their image.
     public static let spentKept = 8
 
+    /// How long a release that failed `count` times is quarantined; nil: it is not.
+    public func quarantine(afterStrikes count: Int) -> Interval? {
+        guard count >= strikes else { return nil }
+        return Self.doubled(quarantine, times: count - strikes, cap: quarantineCap)
+    }
+
     /// The pause after failed attempt number `attempt`, counted from 1.
     public func pause(afterAttempt attempt: Int) -> Interval {
-        let doublings = min(max(attempt - 1, 0), 30)
-        let (product, overflow) = backoff.milliseconds.multipliedReportingOverflow(by: 1 << Int64(doublings))
-        return overflow ? backoffCap : min(Interval(milliseconds: product), backoffCap)
+        Self.doubled(backoff, times: attempt - 1, cap: backoffCap)
+    }
+
+    private static func doubled(_ first: Interval, times: Int, cap: Interval) -> Interval {
+        let doublings = Int64(min(max(times, 0), 30))
+        let (product, overflow) = first.milliseconds.multipliedReportingOverflow(by: 1 << doublings)
+        return overflow ? cap : min(Interval(milliseconds: product), cap)
     }
 }
 

@@ -17,11 +17,18 @@ extension UpdateMachine {
     /// The controller wants nothing: what serves goes on, what is being installed is left.
     private mutating func withdraw() -> [UpdateAction] {
         state.pending = nil
-        guard !state.phase.isFinal, state.phase != .idle, state.phase != .probation else { return [] }
+        guard !state.phase.isFinal, state.phase != .idle, state.phase != .probation else { return forgetQuarantine() }
         state.candidate = nil
         state.target = nil
         enter(state.champion == nil ? .idle : .committed)
         return [.stopFetching, .store, .discardUnneeded, .report]
+    }
+
+    /// What is in quarantine is wanted no more.
+    private mutating func forgetQuarantine() -> [UpdateAction] {
+        guard state.retryAt != nil else { return [] }
+        state.retryAt = nil
+        return [.store]
     }
 
     /// The champion is what is wanted.
@@ -80,9 +87,8 @@ extension UpdateMachine {
         state.detail = ""
         state.attempts = 0
         state.stores = 0
-        if let strike = state.strikes.first(where: { $0.release == wanted.release }), strike.count >= limits.strikes {
-            return [.stopFetching]
-                + fail(.proofFailed, detail: "refused: failed here \(strike.count) times", at: now, strikes: false)
+        if let strike = state.strikes.first(where: { $0.release == wanted.release }), now < strike.until {
+            return refuseQuarantined(strike, at: now)
         }
         enter(.fetching)
         return [.stopFetching, .store] + resume(at: now) + [.report]
@@ -221,20 +227,12 @@ extension UpdateMachine {
     mutating func fail(
         _ failure: InstallFailure, detail: String, at now: Instant, strikes: Bool = true
     ) -> [UpdateAction] {
-        if strikes { strike(state.target?.release) }
+        if strikes { strike(state.target?.release, at: now) }
         state.candidate = nil
         state.failure = failure
         enter(.failed)
         state.detail = clipped(detail)
         return [.store, .discardUnneeded, .report]
-    }
-
-    mutating func strike(_ release: Digest?) {
-        guard let release else { return }
-        let count = state.strikes.first { $0.release == release }?.count ?? 0
-        state.strikes.removeAll { $0.release == release }
-        state.strikes.append(Strike(release: release, count: count + 1))
-        if state.strikes.count > UpdateLimits.strikesKept { state.strikes.removeFirst() }
     }
 
     /// A phase begins: what belonged to the one before is forgotten.

@@ -12,7 +12,9 @@ struct ProbationRecord: Hashable, Sendable {
 /// Activation, the probation that follows it, and its two ends.
 extension UpdateMachine {
     mutating func activateIfDue(at now: Instant) -> [UpdateAction] {
-        guard state.phase == .waiting, state.target?.activation.isOpen(at: now) == true else { return [] }
+        guard state.phase == .waiting, state.target?.activation.isOpen(at: now, in: limits.zone) == true else {
+            return []
+        }
         return activate(at: now)
     }
 
@@ -89,7 +91,7 @@ extension UpdateMachine {
 
     /// Back to the champion, by the device's own decision.
     mutating func rollBack(_ failure: InstallFailure, detail: String, at now: Instant) -> [UpdateAction] {
-        strike(state.candidate?.release)
+        strike(state.candidate?.release, at: now)
         state.candidate = nil
         state.failure = failure
         enter(.rolledBack)

@@ -1,4 +1,4 @@
-public import FleetModel
+import FleetModel
 
 /// What follows from time alone, and from a start of the agent.
 extension UpdateMachine {
@@ -6,6 +6,7 @@ extension UpdateMachine {
 
     /// Power is back, in whatever phase it went. The champion serves before anything else is tried.
     mutating func start(intact: Set<Digest>, at now: Instant) -> [UpdateAction] {
+        if let judged = judgeCrash(intact: intact, at: now) { return judged }
         let mending = mendChampion(intact: intact, at: now)
         var actions = [.serve(state.champion)] + mending
         guard state.phase != .probation else { return actions + startOnProbation(intact: intact, at: now) }
@@ -37,7 +38,7 @@ extension UpdateMachine {
     }
 
     /// A champion whose image is damaged or gone is installed again, while the previous one serves.
-    private mutating func mendChampion(intact: Set<Digest>, at now: Instant) -> [UpdateAction] {
+    mutating func mendChampion(intact: Set<Digest>, at now: Instant) -> [UpdateAction] {
         guard let champion = state.champion, !intact.contains(champion.image.digest) else { return [] }
         state.champion = state.previous.flatMap { intact.contains($0.image.digest) ? $0 : nil }
         state.previous = nil
@@ -87,13 +88,14 @@ extension UpdateMachine {
             return retryAfterStoreFailure(at: now)
         }
         switch state.phase {
+        case .failed: return endQuarantine(at: now)
         case .fetching:
             if let target = state.target, now >= target.deadline { return resume(at: now) }
             guard let retryAt = state.retryAt, now >= retryAt else { return [] }
             return resume(at: now)
         case .waiting: return activateIfDue(at: now)
         case .probation: return judgeProbation(at: now)
-        case .idle, .verifying, .staged, .proving, .committed, .failed, .rolledBack: return []
+        case .idle, .verifying, .staged, .proving, .committed, .rolledBack: return []
         }
     }
 
@@ -109,47 +111,14 @@ extension UpdateMachine {
 
     func phaseWakeAt(_ now: Instant) -> Instant? {
         switch state.phase {
+        case .failed: state.retryAt
         case .fetching:
             [state.retryAt, state.target?.deadline].compactMap { $0 }.min()
         case .waiting:
-            state.target?.activation.nextOpening(after: now)
+            state.target?.activation.nextOpening(after: now, in: limits.zone)
         case .probation:
             probation.began.advanced(by: limits.probation.duration)
-        case .idle, .verifying, .staged, .proving, .committed, .failed, .rolledBack: nil
+        case .idle, .verifying, .staged, .proving, .committed, .rolledBack: nil
         }
-    }
-}
-
-extension ActivationCondition {
-    static let minuteMilliseconds: Int64 = 60_000
-    static let dayMilliseconds: Int64 = 24 * 60 * minuteMilliseconds
-
-    /// Whether time alone allows activation now. A window whose ends are equal is open all day.
-    public func isOpen(at now: Instant) -> Bool {
-        switch self {
-        case .now: return true
-        case .lotBoundary: return false
-        case .window(let start, let end):
-            let minute = Int(Self.timeOfDay(now) / Self.minuteMilliseconds)
-            if start == end { return true }
-            return start < end ? (start..<end).contains(minute) : minute >= start || minute < end
-        }
-    }
-
-    /// The next instant at which `isOpen` may become true: `now` itself if it is; nil if time does not decide.
-    public func nextOpening(after now: Instant) -> Instant? {
-        switch self {
-        case .now: return now
-        case .lotBoundary: return nil
-        case .window(let start, _):
-            if isOpen(at: now) { return now }
-            let wait = (Int64(start) * Self.minuteMilliseconds - Self.timeOfDay(now)) % Self.dayMilliseconds
-            return now.advanced(by: Interval(milliseconds: wait < 0 ? wait + Self.dayMilliseconds : wait))
-        }
-    }
-
-    private static func timeOfDay(_ now: Instant) -> Int64 {
-        let remainder = now.milliseconds % dayMilliseconds
-        return remainder < 0 ? remainder + dayMilliseconds : remainder
     }
 }

@@ -11,12 +11,14 @@ public struct UpdateMachine: Sendable {
     public internal(set) var state: SlotState
     /// Share of the present phase that is done, 0...1.
     public internal(set) var progress: Float = 0
-    public let limits: UpdateLimits
+    public private(set) var limits: UpdateLimits
     let bugs: PlantedBugs
     /// What the candidate showed since its probation began, or since the last start.
     var probation = ProbationRecord()
     /// The controller's last wish in this start of the agent: asked again after a failed store.
     var wish: InstallTarget??
+    /// The release that was at work when the process before this one ended.
+    var crashed: Digest?
     /// The state before the event at hand: what the disk holds if storing fails.
     private var durable: SlotState
     /// Storing failed; the machine tries again then.
@@ -55,6 +57,9 @@ public struct UpdateMachine: Sendable {
         return actions
     }
 
+    /// Other limits from now on.
+    public mutating func adopt(_ limits: UpdateLimits) { self.limits = limits }
+
     /// When `tick` is due, or nil if time alone changes nothing.
     public func wakeAt(_ now: Instant) -> Instant? {
         [storeAgainAt, phaseWakeAt(now)].compactMap { $0 }.min()
@@ -74,6 +79,9 @@ public struct UpdateMachine: Sendable {
 
     private mutating func respond(to event: UpdateEvent, at now: Instant) -> [UpdateAction] {
         switch event {
+        case .crashed(let release):
+            crashed = release
+            return []
         case .started(let intact): return start(intact: intact, at: now)
         case .desired(let target):
             wish = target
@@ -94,6 +102,7 @@ public struct UpdateMachine: Sendable {
         case .inferred(let release, let latency, let failed):
             return count(release: release, latency: latency, failed: failed, at: now)
         case .lotBoundary: return crossLotBoundary(at: now)
+        case .rollBackByHand: return returnByHand(at: now)
         case .trustChanged: return tryAgainUnderNewTrust(at: now)
         case .tick: return tick(at: now)
         case .storeFailed(let detail): return storeFailed(detail, at: now)

@@ -10,27 +10,18 @@ public struct AgentConfiguration: Sendable {
     /// Log every phase and connection, not only problems.
     public var logsProgress: Bool
 
-    /// Where the file lies if nobody says otherwise.
-    public static let defaultPath = "/etc/martlet/agent.conf"
-
     /// Reads file and options; every mistake is told at once.
     public init(_ options: AgentOptions) throws(DeviceError) {
-        let path = options.config ?? options.identity.map { "\($0)/device.conf" } ?? Self.defaultPath
-        var file = try KeyValueFile(path: path)
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let isIdentity = file.has("id")
-        let fileIdentity = file.text("identity")
-        let fileData = file.text("data")
-        let identity = options.identity ?? fileIdentity ?? (isIdentity ? folder : "/etc/martlet/device")
-        let data = options.data ?? fileData ?? (isIdentity ? "\(folder)/state" : "/var/lib/martlet-agent")
+        var file = try KeyValueFile(path: AgentPaths.config(options))
+        let paths = AgentPaths(options, file: &file)
         let listen = Self.listen(&file, options)
         let limits = Self.limits(&file)
         let logsProgress = file.value("log", expected: "all or problems") { ["all": true, "problems": false][$0] }
-        if isIdentity {
-            device = try DeviceConfiguration(identity: identity, file: &file, folder: data)
+        if paths.isIdentity {
+            device = try DeviceConfiguration(identity: paths.identity, file: &file, folder: paths.data)
         } else {
             try file.finish()
-            device = try DeviceConfiguration(identity: identity, folder: data)
+            device = try DeviceConfiguration(identity: paths.identity, folder: paths.data)
         }
         device.limits = limits
         self.listen = listen
@@ -46,23 +37,5 @@ public struct AgentConfiguration: Sendable {
         let port = options.port.flatMap(Int.init) ?? filePort
         if let port, (0...65535).contains(port) { addresses.append(.loopback(port: port)) }
         return addresses
-    }
-
-    private static func limits(_ file: inout KeyValueFile) -> DeviceLimits {
-        var limits = DeviceLimits()
-        let mebibyte = 1 << 20
-        func set(_ key: String, _ range: ClosedRange<Int>, _ apply: (Int) -> Void) {
-            if let value = file.integer(key, in: range) { apply(value) }
-        }
-        set("arena_limit_mib", 1...4096) { limits.arenaBytes = $0 * mebibyte }
-        set("image_limit_mib", 1...2048) { limits.imageBytes = $0 * mebibyte }
-        set("disk_reserve_mib", 0...65536) { limits.diskReserve = $0 * mebibyte }
-        set("spool_reports", 1...100_000) { limits.spool.reports = $0 }
-        set("spool_samples_mib", 0...65536) { limits.spool.sampleBytes = $0 * mebibyte }
-        set("probation_inferences", 1...1_000_000) { limits.update.probation.inferences = $0 }
-        set("probation_seconds", 1...86_400) { limits.update.probation.duration = .seconds(Int64($0)) }
-        set("start_spread_seconds", 0...3600) { limits.startSpread = .seconds(Int64($0)) }
-        set("pull_bytes_per_second", 0...1_000_000_000) { limits.pull.bytesPerSecond = $0 }
-        return limits
     }
 }

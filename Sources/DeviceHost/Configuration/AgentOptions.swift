@@ -5,6 +5,10 @@ public struct AgentOptions: Equatable, Sendable {
         case run
         /// Read and check the configuration, and end.
         case check
+        /// Look at everything that the agent needs, and say what to do.
+        case doctor
+        /// Print the last inferences.
+        case journal
         case help
         case version
     }
@@ -16,22 +20,45 @@ public struct AgentOptions: Equatable, Sendable {
     public var data: String?
     public var socket: String?
     public var port: String?
+    /// JSON instead of text, for `doctor` and `journal`.
+    public var isJSON = false
+    /// Entries that `journal` prints.
+    public var last = 20
+    /// `journal` prints the inferences of this frame alone: SHA-256 of its values.
+    public var input: String?
 
     /// What `--help` prints.
     public static let usage = """
-        usage: martlet-agent [options]
+        usage: martlet-agent [run] [options]
+               martlet-agent doctor [--json] [options]
+               martlet-agent journal [--last N] [--input SHA256] [--json] [options]
+          run                serve this device's models and follow its controller (the default)
+          doctor             check disk, clock, keys, broker, database and configuration; exit status 0: all is well,
+                             1: something must be done, 2: something may become a problem
+          journal            which release judged which input: the last inferences, newest first
           --config FILE      agent.conf, or an identity's device.conf (default: /etc/martlet/agent.conf)
           --identity FOLDER  the identity that `martlet device provision` wrote
           --data FOLDER      where the device keeps its state
           --socket PATH      serve the local API on this Unix socket
           --port PORT        serve the local API on 127.0.0.1:PORT
+          --last N           entries to print, 1...100000 (default 20)
+          --input SHA256     only the inferences of this frame: 64 hexadecimal characters
+          --json             print JSON
           --check            check the configuration and end
           --version, --help
+        SIGTERM and SIGINT drain and end the agent. SIGHUP reads the configuration again: limits, time zone and log take
+        effect at once, everything else at the next start.
         """
 
     /// Reads the arguments after the program's name.
     public init(_ arguments: [String]) throws(DeviceError) {
         var rest = arguments[...]
+        switch rest.first {
+        case "run": rest.removeFirst()
+        case "doctor": (task, rest) = (.doctor, rest.dropFirst())
+        case "journal": (task, rest) = (.journal, rest.dropFirst())
+        default: break
+        }
         while let argument = rest.popFirst() {
             switch argument {
             case "--help", "-h": task = .help
@@ -42,6 +69,9 @@ public struct AgentOptions: Equatable, Sendable {
             case "--data": data = try Self.value(of: argument, &rest)
             case "--socket": socket = try Self.value(of: argument, &rest)
             case "--port": port = try Self.value(of: argument, &rest)
+            case "--json": isJSON = true
+            case "--last": last = try Self.number(of: argument, in: 1...100_000, &rest)
+            case "--input": input = try Self.value(of: argument, &rest)
             default: throw DeviceError(.invalidConfiguration, "unknown option \(argument); see martlet-agent --help")
             }
         }
@@ -52,5 +82,17 @@ public struct AgentOptions: Equatable, Sendable {
             throw DeviceError(.invalidConfiguration, "\(option) needs a value; see martlet-agent --help")
         }
         return value
+    }
+
+    private static func number(
+        of option: String, in range: ClosedRange<Int>, _ rest: inout ArraySlice<String>
+    ) throws(DeviceError) -> Int {
+        let text = try value(of: option, &rest)
+        guard let number = Int(text), range.contains(number) else {
+            throw DeviceError(
+                .invalidConfiguration,
+                "\(option): '\(text)' is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
     }
 }

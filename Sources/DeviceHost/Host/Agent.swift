@@ -1,48 +1,133 @@
+import FleetModel
 import MQTTTransport
+import Synchronization
 
-/// A whole agent: one loop, one device, its local API. What `martlet-agent` runs.
+/// A whole agent: one loop, one device, its local API, and what it tells the service manager. What `martlet-agent` runs.
 public final class Agent: Sendable {
+    private let options: AgentOptions
     private let loop: MQTTLoop
     private let host: DeviceHost
     private let servers: [LocalServer]
-    private let log: @Sendable (String) -> Void
+    private let manager: ServiceManager?
+    private let log: AgentLog
+    /// What is in force. Changed on the loop's thread alone.
+    private let configuration: Mutex<AgentConfiguration>
 
-    /// Opens the device's folder and the local API's sockets.
+    /// Reads the configuration, opens the device's folder and the local API's sockets.
     ///
-    /// - Parameter log: takes one line at a time, on any thread.
+    /// - Parameters:
+    ///   - manager: the service manager to tell, if there is one.
+    ///   - write: takes one line of the log at a time, on any thread.
     public init(
-        _ configuration: AgentConfiguration, log: @escaping @Sendable (String) -> Void
+        _ options: AgentOptions, manager: ServiceManager? = .current, write: @escaping @Sendable (String) -> Void
     ) throws(DeviceError) {
-        self.log = log
+        let configuration = try AgentConfiguration(options)
+        let log = AgentLog(showsProgress: configuration.logsProgress, write: write)
         do throws(MQTTError) { loop = try MQTTLoop() } catch {
             throw DeviceError(.socketFailed, error.context)
         }
-        let logsProgress = configuration.logsProgress
-        let host = try DeviceHost(configuration: configuration.device, loop: loop) { notice in
-            if case .problem = notice {} else if !logsProgress { return }
-            log("\(notice)")
-        }
+        let host = try DeviceHost(configuration: configuration.device, loop: loop) { notice in log.note(notice) }
         var servers: [LocalServer] = []
         for address in configuration.listen {
             servers.append(try LocalServer(host: host, loop: loop, address: address))
         }
+        self.options = options
+        self.manager = manager
+        self.log = log
         self.host = host
         self.servers = servers
+        self.configuration = Mutex(configuration)
     }
 
-    /// Starts the loop's thread, and everything on it.
+    /// Starts the loop's thread, and everything on it. The service manager hears of it once the disk's release serves.
     public func start() {
+        log.write("device \(host.configuration.device), boot \(host.boot)")
+        for server in servers { log.write("local API on \(server.address)") }
         loop.start()
         host.start()
-        log("device \(host.configuration.device), boot \(host.boot)")
-        for server in servers { log("local API on \(server.address)") }
+        loop.perform { [self] in
+            manager?.tell(.ready, .status(statusLine))
+            watch()
+        }
     }
 
     /// Stores and sends what is left, and says goodbye.
     ///
     /// - Parameter completion: called on the loop's thread.
     public func stop(completion: @escaping @Sendable () -> Void) {
+        manager?.tell(.stopping)
         for server in servers { server.stop() }
         host.stop(completion: completion)
+    }
+
+    // MARK: Watchdog
+
+    /// Tells the watchdog, from the loop's own thread: a loop that hangs falls silent.
+    private func watch() {
+        guard let manager else { return }
+        let pause = manager.watchdogMilliseconds.map { max(1, $0 / 2) } ?? Self.statusMilliseconds
+        loop.schedule(after: pause) { [self] in
+            if manager.watchdogMilliseconds == nil {
+                manager.tell(.status(statusLine))
+            } else {
+                manager.tell(.watchdog, .status(statusLine))
+            }
+            watch()
+        }
+    }
+
+    /// Between two status lines without a watchdog.
+    private static let statusMilliseconds: Int64 = 15_000
+
+    private var statusLine: String {
+        let slots = host.status.map { slot in
+            "\(slot.slot): \(slot.serving.map { "\($0)" } ?? "nothing") (\(slot.phase.rawValue))"
+        }
+        let serving = slots.isEmpty ? "no slots yet" : slots.joined(separator: ", ")
+        let waiting = host.spooled
+        return "\(host.isConnected ? "connected" : "offline"); \(serving); "
+            + "\(waiting.reports) reports and \(waiting.samples) samples wait"
+    }
+
+    // MARK: Reloading
+
+    /// Reads the configuration again and takes up what can change while it runs: limits, time zone and log. A file with
+    /// a mistake changes nothing.
+    public func reload() {
+        loop.perform { [self] in
+            manager?.tell(.reloading(monotonicMicroseconds: SystemTime().monotonicMicroseconds))
+            do throws(DeviceError) {
+                let new = try AgentConfiguration(options)
+                let old = configuration.withLock { $0 }
+                for key in old.keysThatNeedRestart(comparedWith: new) {
+                    log.write("\(key) changed: that needs a restart")
+                }
+                host.adopt(new.device.limits)
+                log.show(progress: new.logsProgress)
+                configuration.withLock { $0.adopt(from: new) }
+                log.write("configuration reloaded")
+            } catch {
+                log.write("the configuration stays as it was: \(error)")
+            }
+            manager?.tell(.ready, .status(statusLine))
+        }
+    }
+}
+
+/// The agent's log: what is written, and whether progress is.
+private final class AgentLog: Sendable {
+    let write: @Sendable (String) -> Void
+    private let showsProgress: Mutex<Bool>
+
+    init(showsProgress: Bool, write: @escaping @Sendable (String) -> Void) {
+        self.write = write
+        self.showsProgress = Mutex(showsProgress)
+    }
+
+    func show(progress: Bool) { showsProgress.withLock { $0 = progress } }
+
+    func note(_ notice: DeviceNotice) {
+        if case .problem = notice {} else if !showsProgress.withLock({ $0 }) { return }
+        write("\(notice)")
     }
 }

@@ -43,8 +43,20 @@ extension DeviceHost {
         publishPresence(online: true)
         publishReported()
         for slot in orderedSlots { slot.connected() }
-        perform(spooler.connected(at: now()))
+        sendBacklog()
         rearm()
+    }
+
+    /// Sends what waits. That it may have been sent is durable first: such messages are never changed again, so nothing
+    /// can count twice. Without room on the disk for that note the backlog waits.
+    private func sendBacklog() {
+        do throws(DeviceError) { try spooler.markAsSent() } catch { observer(.problem("\(error)")) }
+        if isFrozen || flush() { return perform(spooler.connected(at: now())) }
+        loop.schedule(after: DeviceLimits.markPause.milliseconds) { [weak self, session] in
+            guard let self, isConnected, session == self.session else { return }
+            sendBacklog()
+            rearm()
+        }
     }
 
     private func disconnected(_ reason: String) {

@@ -7,28 +7,48 @@ extension DeviceHost {
     /// Answers one frame of raw values (before normalisation), row by row.
     ///
     /// - Parameter tag: the application's own name for the frame; it travels with a sample of it. At most 64 bytes.
-    /// - Throws: `unknownModel`, `notReady`, `badFrame` or `inferenceFailed`.
+    /// - Throws: `notReady`, `badFrame` or `inferenceFailed`.
     public func infer(
         slot: SlotName = .main, frame: UnsafeBufferPointer<Float>, tag: String = ""
     ) throws(DeviceError) -> Inference {
-        guard let slot = slots[slot] else { throw DeviceError(.notReady, "slot \(slot) has nothing to serve yet") }
-        guard tag.utf8.count <= DeviceLimits.tagBytes else {
-            throw DeviceError(.badFrame, "a tag has at most \(DeviceLimits.tagBytes) bytes")
+        guard let inference = try infer(slot, [frame], tag: tag).first else {
+            throw DeviceError(.inferenceFailed, "no answer")
         }
-        return try slot.infer(frame, tag: tag)
+        return inference
     }
 
     /// Answers one frame of raw values in an array.
     public func infer(slot: SlotName = .main, frame: [Float], tag: String = "") throws(DeviceError) -> Inference {
-        var failure: DeviceError?
-        let inference = frame.withUnsafeBufferPointer { values -> Inference? in
-            do throws(DeviceError) { return try infer(slot: slot, frame: values, tag: tag) } catch {
-                failure = error
-                return nil
-            }
+        guard let inference = try infer(slot: slot, frames: [frame], tag: tag).first else {
+            throw DeviceError(.inferenceFailed, "no answer")
         }
-        guard let inference else { throw failure ?? DeviceError(.inferenceFailed, "no answer") }
         return inference
+    }
+
+    /// Answers several frames, all by one release, even if another begins to serve meanwhile.
+    public func infer(slot: SlotName = .main, frames: [[Float]], tag: String = "") throws(DeviceError) -> [Inference] {
+        let count = frames.reduce(0) { $0 + $1.count }
+        let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
+        defer { values.deallocate() }
+        var pieces: [UnsafeBufferPointer<Float>] = []
+        var offset = 0
+        for frame in frames {
+            let piece = UnsafeMutableBufferPointer(rebasing: values[offset..<offset + frame.count])
+            _ = piece.initialize(from: frame)
+            pieces.append(UnsafeBufferPointer(piece))
+            offset += frame.count
+        }
+        return try infer(slot, pieces, tag: tag)
+    }
+
+    private func infer(
+        _ name: SlotName, _ frames: [UnsafeBufferPointer<Float>], tag: String
+    ) throws(DeviceError) -> [Inference] {
+        guard let slot = slots[name] else { throw DeviceError(.notReady, "slot \(name) has nothing to serve yet") }
+        guard tag.utf8.count <= DeviceLimits.tagBytes else {
+            throw DeviceError(.badFrame, "a tag has at most \(DeviceLimits.tagBytes) bytes")
+        }
+        return try slot.infer(frames, tag: tag)
     }
 
     /// The local application stands between two lots: a release that waits for this becomes active.

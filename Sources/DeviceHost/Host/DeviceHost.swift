@@ -11,7 +11,7 @@ import Sketches
 /// `@unchecked Sendable`: everything that changes is touched on the loop's thread alone. `init`, `start` and `stop` may be
 /// called from anywhere; everything else says that it belongs on the loop.
 public final class DeviceHost: @unchecked Sendable {
-    public let configuration: DeviceConfiguration
+    public internal(set) var configuration: DeviceConfiguration
     package let platform: DevicePlatform
     /// Names this start of the host: random, 16 hexadecimal characters.
     public let boot: String
@@ -21,6 +21,14 @@ public final class DeviceHost: @unchecked Sendable {
     // MARK: Confined to the loop's thread
 
     let store: DeviceStore
+    /// What was wrong with the store at the start; empty if nothing was.
+    let storeProblem: String
+    /// The disk is read-only: the device serves what it has, and keeps nothing new.
+    let isFrozen: Bool
+    let marker: any CrashMarker
+    var journal: Journal?
+    /// Why the last attempt to make writes durable failed; empty if it did not.
+    var lastStoreFailure = ""
     package let images: ImageFolder
     var clock: HostClock
     var random: SeededGenerator
@@ -59,15 +67,17 @@ public final class DeviceHost: @unchecked Sendable {
         self.observer = observer
         root = configuration.rootKey
         images = try ImageFolder(path: configuration.folder, files: platform.files)
-        store = try DeviceStore(
-            path: "\(configuration.folder)/\(Self.databaseName)", syncs: !platform.bugs.contains(.skipSync))
+        let opened = try OpenedStore(folder: configuration.folder, platform: platform)
+        (store, storeProblem, isFrozen) = (opened.store, opened.problem, opened.isFrozen)
+        marker = platform.makeMarker(configuration.folder)
         boot = Hexadecimal.text(try platform.randomBytes(8))
         let fresh = try platform.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
         random = SeededGenerator(seed: configuration.seed ?? fresh)
         trust = TrustCheck(functions: platform.trust, bugs: platform.bugs)
         clock = HostClock(floor: Self.storedFloor(in: try store.document(Documents.clock)), source: platform.time)
         spooler = Spooler(
-            store: store, boot: boot, limits: configuration.limits.spool, stored: try store.spooled())
+            store: store, boot: boot, limits: configuration.limits.spool, stored: try store.spooled(),
+            isClosed: isFrozen)
     }
 
     /// The database's file name in a device's folder.
@@ -97,6 +107,8 @@ public final class DeviceHost: @unchecked Sendable {
         loop.perform { [self] in
             guard !isRunning else { return }
             isRunning = true
+            if !storeProblem.isEmpty { observer(.problem(storeProblem)) }
+            openJournal()
             restore()
             connect()
             rearm()
@@ -110,6 +122,7 @@ public final class DeviceHost: @unchecked Sendable {
             isRunning = false
             for slot in slots.values { slot.closeWindow(mustSpool: true) }
             flush()
+            syncJournal()
             if let timer { loop.cancel(timer.id) }
             timer = nil
             sayGoodbye()
@@ -136,7 +149,10 @@ public final class DeviceHost: @unchecked Sendable {
         } catch {
             observer(.problem("\(error)"))
         }
-        for slot in orderedSlots { slot.start() }
+        let left = marker.left()
+        marker.leave()
+        if let left { observer(.problem("the process ended while \(left.release.short) was at work in \(left.slot)")) }
+        for slot in orderedSlots { slot.start(crashed: left?.slot == slot.name ? left?.release : nil) }
         if let desired { pursue(desired) }
     }
 
@@ -188,9 +204,11 @@ public final class DeviceHost: @unchecked Sendable {
     func flush() -> Bool {
         do throws(DeviceError) {
             try store.commit()
+            lastStoreFailure = ""
             perform(spooler.committed(at: now()))
             return true
         } catch {
+            lastStoreFailure = error.context
             let lost = spooler.lost()
             observer(.problem("\(error); \(lost) reports and samples are lost"))
             return false
@@ -208,7 +226,7 @@ public final class DeviceHost: @unchecked Sendable {
         }
     }
 
-    private static func storedFloor(in document: [UInt8]?) -> Instant {
+    static func storedFloor(in document: [UInt8]?) -> Instant {
         guard let document, case .unsigned(let milliseconds)? = try? CBOR(decoding: document) else { return .epoch }
         return Instant(milliseconds: Int64(clamping: milliseconds))
     }

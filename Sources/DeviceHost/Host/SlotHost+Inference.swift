@@ -5,37 +5,74 @@ import Sketches
 
 /// Answering, counting and sampling.
 extension SlotHost {
-    /// Answers one frame of raw values, row by row.
-    func infer(_ frame: UnsafeBufferPointer<Float>, tag: String) throws(DeviceError) -> Inference {
+    /// Answers frames of raw values, row by row, all by the release that serves now: one that is replaced meanwhile
+    /// answers them to the last, and is then unmapped.
+    func infer(_ frames: [UnsafeBufferPointer<Float>], tag: String) throws(DeviceError) -> [Inference] {
         guard let serving else {
             throw DeviceError(.notReady, "slot \(name) serves no release yet: \(machine.state.phase.rawValue)")
         }
+        var inferences: [Inference] = []
+        inferences.reserveCapacity(frames.count)
+        for frame in frames { inferences.append(try infer(frame, by: serving, tag: tag)) }
+        return inferences
+    }
+
+    private func infer(
+        _ frame: UnsafeBufferPointer<Float>, by serving: LoadedRelease, tag: String
+    ) throws(DeviceError) -> Inference {
         let start = host.clock.microseconds
-        let scores = try serving.infer(frame)
+        let scores = try scores(frame, serving)
         let latency = host.clock.microseconds - start
         guard let judgement = Judgement(scores: scores) else {
             throw inferenceFailed(frame, serving, latency: latency)
         }
-        let isFirst = window?.isEmpty ?? false
-        window?.add(frame: frame, judgement: judgement, latency: latency)
+        let counts = window?.release == serving.held.release
+        let isFirst = counts && window?.isEmpty == true
+        if counts { window?.add(frame: frame, judgement: judgement, latency: latency) }
         let inference = Inference(
             classIndex: judgement.classIndex, className: serving.part.classes[judgement.classIndex],
             scores: Array(scores), release: serving.held.release, image: serving.held.image.digest,
             version: serving.part.version, latency: latency)
+        note(frame, serving, .answered, classIndex: judgement.classIndex, judgement.confidence, latency: latency)
         sample(frame, inference, margin: judgement.margin, tag: tag)
         count(serving.held.release, latency: latency, failed: false)
         if isFirst { host.rearm() }
         return inference
     }
 
+    /// Runs the model, known for it should the process end.
+    private func scores(
+        _ frame: UnsafeBufferPointer<Float>, _ serving: LoadedRelease
+    ) throws(DeviceError) -> UnsafeBufferPointer<Float> {
+        host.marker.enter(ModelWork(slot: name, release: serving.held.release))
+        defer { host.marker.leave() }
+        return try serving.infer(frame)
+    }
+
+    private func note(
+        _ frame: UnsafeBufferPointer<Float>, _ serving: LoadedRelease, _ outcome: JournalEntry.Outcome,
+        classIndex: Int = 0, _ confidence: Float = 0, latency: Int
+    ) {
+        guard host.journal != nil else { return }
+        let now = host.now()
+        host.record { number in
+            JournalEntry(
+                number: number, time: now, slot: name.text, release: serving.held.release,
+                image: serving.held.image.digest, input: JournalEntry.hash(frame), outcome: outcome,
+                classIndex: classIndex, confidence: confidence, latency: latency)
+        }
+    }
+
     /// A frame that is not made of numbers is the sensor's fault, anything else the release's.
     private func inferenceFailed(
         _ frame: UnsafeBufferPointer<Float>, _ serving: LoadedRelease, latency: Int
     ) -> DeviceError {
-        window?.addError()
+        if window?.release == serving.held.release { window?.addError() }
         guard frame.allSatisfy(\.isFinite) else {
+            note(frame, serving, .badFrame, latency: latency)
             return DeviceError(.badFrame, "the frame holds values that are not finite numbers")
         }
+        note(frame, serving, .failed, latency: latency)
         count(serving.held.release, latency: latency, failed: true)
         return DeviceError(.inferenceFailed, "\(serving.part.version) gave scores that are not finite numbers")
     }
@@ -54,10 +91,11 @@ extension SlotHost {
     ) {
         let cost = 4 * (frame.count + inference.scores.count) + DeviceLimits.sampleOverhead
         let now = host.now()
+        makeRoomForSample(bytes: cost, at: now)
         let decision = sampler.decide(
             margin: margin, cost: cost, spoolHasRoom: host.spooler.hasRoomForSample(bytes: cost),
             uniform: host.random.chance(), at: now)
-        window?.add(decision)
+        if window?.release == inference.release { window?.add(decision) }
         guard case .chosen(let probability) = decision else { return }
         let key = host.spooler.nextKey(.sample)
         let parts = sampleParts(frame, inference, key: key, probability: probability, tag: tag, at: now)
@@ -68,6 +106,13 @@ extension SlotHost {
             host.observer(.problem("\(error)"))
         }
         host.rearm()
+    }
+
+    private func makeRoomForSample(bytes: Int, at now: Instant) {
+        guard !host.spooler.hasRoomForSample(bytes: bytes) else { return }
+        do throws(DeviceError) { try host.spooler.thinSamples(random: &host.random, at: now) } catch {
+            host.observer(.problem("\(error)"))
+        }
     }
 
     private func sampleParts(
@@ -92,7 +137,7 @@ extension SlotHost {
 
     /// When the window is to be closed; nil while it is empty, or while the spool has no room and it goes on growing.
     var windowDue: Instant? {
-        guard let window, !window.isEmpty, host.spooler.hasRoomForReport else { return nil }
+        guard let window, !window.isEmpty, host.spooler.mayTakeReport else { return nil }
         return window.dueAt(reportInterval)
     }
 
@@ -107,8 +152,9 @@ extension SlotHost {
         guard let isEmpty = window?.isEmpty, !isEmpty else { return }
         let now = host.now()
         do throws(DeviceError) {
-            if mustSpool { try host.spooler.makeRoomForReport() }
+            guard try host.spooler.makeRoomForReport(isUrgent: mustSpool) else { return }
             let key = host.spooler.nextKey(.report)
+            window?.addDropped(samples: host.spooler.takeSamplesDropped())
             let report = window?.close(
                 boot: key.boot, sequence: key.sequence, reportsDropped: host.spooler.reportsDropped, at: now)
             guard let report else { return }
@@ -117,5 +163,6 @@ extension SlotHost {
         } catch {
             host.observer(.problem("\(error)"))
         }
+        host.syncJournal()
     }
 }

@@ -37,10 +37,14 @@ final class SlotHost {
 
     // MARK: Events
 
-    func start() {
+    /// - Parameter crashed: the release that was at work here when the last process ended.
+    func start(crashed: Digest? = nil) {
+        if let crashed { feed(.crashed(release: crashed)) }
         let intact = machine.state.neededImages.filter(host.images.isIntact)
         feed(.started(intact: intact))
     }
+
+    func adopt(_ limits: UpdateLimits) { machine.adopt(limits) }
 
     func tick(at now: Instant) {
         if let due = machine.wakeAt(now), now >= due { feed(.tick) }
@@ -117,7 +121,7 @@ final class SlotHost {
             host.observer(.problem("\(error)"))
         }
         guard host.flush() else {
-            events.insert(.storeFailed(detail: "see the device's log"), at: 0)
+            events.insert(.storeFailed(detail: host.lastStoreFailure), at: 0)
             return false
         }
         return true
@@ -147,7 +151,10 @@ final class SlotHost {
 
     private func prove(_ held: HeldRelease) {
         proved = nil
+        host.marker.enter(ModelWork(slot: name, release: held.release))
+        defer { host.marker.leave() }
         do throws(DeviceError) {
+            try checkMemory(for: held)
             let release = try load(held)
             let isProved = !host.platform.bugs.contains(.activateUnproved)
             let result =
@@ -160,6 +167,13 @@ final class SlotHost {
         }
     }
 
+    /// A candidate that there is no memory for is refused before the operating system ends the process for it.
+    private func checkMemory(for held: HeldRelease) throws(DeviceError) {
+        let needed = held.image.arenaBytes + held.image.bytes
+        guard let available = host.platform.availableMemory(), available < needed else { return }
+        throw DeviceError(.noMemory, "\(available >> 10) KiB of memory available, it needs \(needed >> 10) KiB")
+    }
+
     private func serve(_ held: HeldRelease?) {
         guard held != serving?.held else { return }
         closeWindow(mustSpool: true)
@@ -170,6 +184,8 @@ final class SlotHost {
             host.observer(.serving(name, serving?.part.version, release: serving?.held.release))
         }
         guard let held else { return }
+        host.marker.enter(ModelWork(slot: name, release: held.release))
+        defer { host.marker.leave() }
         do throws(DeviceError) {
             let ready = proved.flatMap { $0.held == held ? $0 : nil }
             let release = if let ready { ready } else { try load(held) }

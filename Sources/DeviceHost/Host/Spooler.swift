@@ -1,9 +1,23 @@
 import DeviceCore
 import FleetModel
 import FleetWire
+import Sketches
+
+/// What a device's spool did with its messages since the agent started.
+public struct SpoolTotals: Hashable, Sendable {
+    /// Reports that became one with their neighbour.
+    public var reportsMerged: UInt64 = 0
+    /// Reports that were given up: none could be merged any more.
+    public var reportsDropped: UInt64 = 0
+    /// Samples that made room for others.
+    public var samplesDropped: UInt64 = 0
+}
 
 /// Reports and samples on their way into the store and out of it: the ledger that decides, and the messages that wait
 /// for the next commit.
+///
+/// When there is no more room, the first to go is resolution in time: neighbouring reports become one. Then samples, those
+/// that the model was sure of first. A report is given up last, and receipts never: they lie elsewhere.
 struct Spooler {
     private let store: DeviceStore
     private let boot: String
@@ -11,28 +25,65 @@ struct Spooler {
     private var next: [StreamKind: UInt64] = [:]
     /// Written, and not yet committed.
     private var pending: [(key: SpoolKey, bytes: Int)] = []
+    /// Deleted or rewritten, and not yet committed.
+    private var forgotten: Set<SpoolKey> = []
+    private var resized: [SpoolKey: Int] = [:]
+    private var pendingTotals = SpoolTotals()
     private var flushAt: Instant?
-    /// Reports that were given up since the last report said so.
+    /// Nothing can be kept: the disk is read-only.
+    private let isClosed: Bool
+    private var isConnected = false
+    /// A look for reports to merge may find some.
+    private var mayMerge = true
+    private var nextThinning = Instant.epoch
+    private(set) var totals = SpoolTotals()
+    /// Reports that were given up since the last report said so, and samples.
     private(set) var reportsDropped: UInt64 = 0
+    private var samplesDropped: UInt64 = 0
 
-    init(store: DeviceStore, boot: String, limits: SpoolLimits, stored: [(key: SpoolKey, bytes: Int)]) {
+    init(
+        store: DeviceStore, boot: String, limits: SpoolLimits, stored: [(key: SpoolKey, bytes: Int)],
+        isClosed: Bool = false
+    ) {
         self.store = store
         self.boot = boot
+        self.isClosed = isClosed
         ledger = SpoolLedger(stored: stored, limits: limits)
     }
 
-    // MARK: Adding
+    mutating func adopt(_ limits: SpoolLimits) {
+        ledger.adopt(limits)
+        mayMerge = true
+    }
 
-    var hasRoomForReport: Bool { ledger.hasRoomForReport }
+    // MARK: Room
+
+    /// Whether a report may be kept, perhaps after two others became one.
+    var mayTakeReport: Bool { !isClosed && (hasRoomForReport || mayMerge && !isConnected) }
+
+    private var hasRoomForReport: Bool {
+        let waiting = pending.count { $0.key.stream == .report }
+        let gone = forgotten.count { $0.stream == .report }
+        return ledger.count(.report) + waiting - gone < ledger.limits.reports
+    }
 
     func hasRoomForSample(bytes: Int) -> Bool {
+        guard !isClosed else { return false }
         let waiting = pending.reduce(0) { $0 + ($1.key.stream == .sample ? $1.bytes : 0) }
         return ledger.hasRoomForSample(bytes: waiting + bytes)
     }
 
+    // MARK: Adding
+
     /// The key of the next message of a stream in this boot.
     func nextKey(_ stream: StreamKind) -> SpoolKey {
         SpoolKey(stream: stream, boot: boot, sequence: next[stream] ?? 1)
+    }
+
+    /// Samples that were given up since the last report said so.
+    mutating func takeSamplesDropped() -> UInt64 {
+        defer { samplesDropped = 0 }
+        return samplesDropped
     }
 
     /// Writes a message; it is durable, and then sent, after the next commit.
@@ -41,17 +92,77 @@ struct Spooler {
     ) throws(DeviceError) {
         // The number is used up even if storing fails: a key never names two messages.
         next[key.stream] = key.sequence + 1
-        try store.spool(key, parts: parts)
+        try store.spool(key, parts: parts, maybeSent: isConnected)
         pending.append((key, parts.reduce(0) { $0 + $1.count }))
-        if key.stream == .report { reportsDropped = 0 }
+        if key.stream == .report {
+            reportsDropped = 0
+            mayMerge = true
+        }
         flushSoon(at: now, after: delay)
     }
 
-    /// Gives up the oldest report, for one that cannot wait.
-    mutating func makeRoomForReport() throws(DeviceError) {
-        guard !ledger.hasRoomForReport, let oldest = ledger.dropOldestReport() else { return }
+    // MARK: Making room
+
+    /// Makes room for a report if there is none: the two reports that are best made one become one.
+    ///
+    /// - Parameter isUrgent: the report cannot wait: if no two can be merged, the oldest is given up.
+    /// - Returns: whether there is room.
+    mutating func makeRoomForReport(isUrgent: Bool) throws(DeviceError) -> Bool {
+        guard !isClosed else { return false }
+        if hasRoomForReport { return true }
+        if !isConnected, try mergeReports() { return true }
+        guard isUrgent, let oldest = ledger.dropOldestReport() else { return false }
         reportsDropped += 1
+        totals.reportsDropped += 1
         try store.delete(spooled: [oldest])
+        return true
+    }
+
+    /// Only reports that were certainly never sent may change: the controller may hold the others.
+    private mutating func mergeReports() throws(DeviceError) -> Bool {
+        let unsent = try store.unsent(.report, limit: DeviceLimits.spoolScan)
+        let readable = unsent.compactMap { item in
+            (try? Report(decoding: item.message)).map { (key: item.key, report: $0) }
+        }
+        guard let (earlier, later) = Report.pairToMerge(readable.map(\.report)),
+            let merged = readable[earlier].report.merged(into: readable[later].report)
+        else {
+            mayMerge = false
+            return false
+        }
+        let bytes = merged.encoded()
+        try store.replace(readable[later].key, parts: [bytes])
+        try store.delete(spooled: [readable[earlier].key])
+        forgotten.insert(readable[earlier].key)
+        resized[readable[later].key] = bytes.count
+        pendingTotals.reportsMerged += 1
+        return true
+    }
+
+    /// Gives up some of the samples that were certainly never sent, those that the model was sure of first. At most once
+    /// in a while: it costs the disk more than a sample does.
+    mutating func thinSamples(random: inout SeededGenerator, at now: Instant) throws(DeviceError) {
+        guard !isClosed, !isConnected, now >= nextThinning else { return }
+        nextThinning = now.advanced(by: DeviceLimits.thinningPause)
+        for (key, message) in try store.unsent(.sample, limit: DeviceLimits.spoolScan) {
+            guard let first = try? SampleMessage(decoding: message) else { continue }
+            let keep = SampleThinning.keepProbability(scores: first.scores, probability: first.probability)
+            guard random.chance() < keep else {
+                try store.delete(spooled: [key])
+                forgotten.insert(key)
+                pendingTotals.samplesDropped += 1
+                continue
+            }
+            let parts = try store.spooled(key).compactMap { bytes -> [UInt8]? in
+                guard var part = try? SampleMessage(decoding: bytes) else { return nil }
+                part.probability = min(1, part.probability * Float(keep))
+                return part.encoded()
+            }
+            guard parts.count == first.partCount else { continue }
+            try store.replace(key, parts: parts)
+            resized[key] = parts.reduce(0) { $0 + $1.count }
+        }
+        flushSoon(at: now, after: Interval(milliseconds: 0))
     }
 
     // MARK: Committing
@@ -66,22 +177,47 @@ struct Spooler {
     /// What was pending is durable now.
     mutating func committed(at now: Instant) -> [SpoolAction] {
         flushAt = nil
-        defer { pending.removeAll(keepingCapacity: true) }
+        ledger.forget(forgotten)
+        for (key, bytes) in resized { ledger.resize(key, bytes: bytes) }
+        totals.reportsMerged += pendingTotals.reportsMerged
+        totals.samplesDropped += pendingTotals.samplesDropped
+        samplesDropped += pendingTotals.samplesDropped
+        defer { forgetPending() }
         return pending.flatMap { ledger.add($0.key, bytes: $0.bytes, at: now) }
     }
 
     /// What was pending is gone; gives its number.
     mutating func lost() -> Int {
         flushAt = nil
-        defer { pending.removeAll() }
+        defer { forgetPending() }
         reportsDropped += UInt64(pending.count { $0.key.stream == .report })
         return pending.count
     }
 
+    private mutating func forgetPending() {
+        pending.removeAll(keepingCapacity: true)
+        forgotten.removeAll()
+        resized.removeAll()
+        pendingTotals = SpoolTotals()
+    }
+
     // MARK: Sending
 
+    /// The connection is up. Before anything is sent it must be durable that it may have been: see `markAsSent`.
     mutating func connected(at now: Instant) -> [SpoolAction] { ledger.connected(at: now) }
-    mutating func disconnected() { ledger.disconnected() }
+
+    /// Notes that everything may have been sent from now on; durable with the next commit.
+    mutating func markAsSent() throws(DeviceError) {
+        isConnected = true
+        if !isClosed { try store.markSpoolAsSent() }
+    }
+
+    mutating func disconnected() {
+        isConnected = false
+        mayMerge = true
+        ledger.disconnected()
+    }
+
     mutating func acknowledged(_ ack: Ack, at now: Instant) -> [SpoolAction] { ledger.acknowledged(ack, at: now) }
     mutating func tick(at now: Instant) -> [SpoolAction] { ledger.tick(at: now) }
     var wakeAt: Instant? { [ledger.wakeAt, flushAt].compactMap { $0 }.min() }

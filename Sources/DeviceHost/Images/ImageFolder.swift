@@ -8,11 +8,16 @@ package struct ImageFolder {
     package let path: String
     private let files: any DeviceFiles
 
-    package init(path: String, files: any DeviceFiles) throws(DeviceError) {
+    /// Looks at a folder without changing it.
+    init(reading path: String, files: any DeviceFiles) {
         self.path = path
         self.files = files
         images = "\(path)/images"
         partial = "\(path)/partial"
+    }
+
+    package init(path: String, files: any DeviceFiles) throws(DeviceError) {
+        self.init(reading: path, files: files)
         for folder in [path, images, partial] { try files.makeFolder(folder) }
         // What was being decoded when the power went is decoded again.
         for name in files.names(in: images) where name.hasSuffix(".new") {
@@ -34,13 +39,19 @@ package struct ImageFolder {
 
     /// Whether the file's bytes have its digest. Damaged files are removed.
     func isIntact(_ image: Digest) -> Bool {
-        let path = path(of: image)
-        guard files.exists(path) else { return false }
-        let found: Digest? = try? files.open(path, .read).digest()
+        let found = digest(of: image)
         if found == image { return true }
         // A file that cannot be read just now is not proved to be damaged.
-        if found != nil { files.remove(path) }
+        if found != nil { files.remove(path(of: image)) }
         return false
+    }
+
+    /// Whether the file's bytes have its digest. Nothing is removed.
+    func matches(_ image: Digest) -> Bool { digest(of: image) == image }
+
+    /// What the file's bytes come to; nil if they cannot be read.
+    private func digest(of image: Digest) -> Digest? {
+        files.exists(path(of: image)) ? try? files.open(path(of: image), .read).digest() : nil
     }
 
     /// Removes every image that is not needed, and every partial blob but these.

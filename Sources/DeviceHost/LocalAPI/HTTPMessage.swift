@@ -56,6 +56,7 @@ struct HTTPResponse: Equatable, Sendable {
         case 400: "Bad Request"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
+        case 409: "Conflict"
         case 408: "Request Timeout"
         case 411: "Length Required"
         case 413: "Content Too Large"

@@ -10,7 +10,7 @@ struct InferenceAPI {
         switch (request.method, path.first) {
         case (_, "v2"): return protocolAnswer(request, Array(path.dropFirst()))
         case (_, "martlet") where path.dropFirst().first == "v1":
-            return ownAnswer(request, Array(path.dropFirst(2)))
+            return DeviceAPI(host: host).answer(request, Array(path.dropFirst(2)))
         default: return .failure(404, "no such resource: \(request.path)")
         }
     }
@@ -55,23 +55,19 @@ struct InferenceAPI {
         }
     }
 
-    private func ownAnswer(_ request: HTTPRequest, _ path: [String]) -> HTTPResponse {
-        switch path {
-        case ["status"]: return reading(request) { status }
-        case ["lot-boundary"]:
-            return writing(request) {
-                for slot in host.orderedSlots { host.lotBoundary(slot: slot.name) }
-                return HTTPResponse(status: 200)
-            }
-        default: return .failure(404, "no such resource: \(request.path)")
-        }
-    }
-
     private func reading(_ request: HTTPRequest, _ body: () -> HTTPResponse) -> HTTPResponse {
-        request.method == "GET" || request.method == "HEAD" ? body() : Self.refuse(request, allow: "GET, HEAD")
+        Self.reading(request, body)
     }
 
     private func writing(_ request: HTTPRequest, _ body: () -> HTTPResponse) -> HTTPResponse {
+        Self.writing(request, body)
+    }
+
+    static func reading(_ request: HTTPRequest, _ body: () -> HTTPResponse) -> HTTPResponse {
+        request.method == "GET" || request.method == "HEAD" ? body() : Self.refuse(request, allow: "GET, HEAD")
+    }
+
+    static func writing(_ request: HTTPRequest, _ body: () -> HTTPResponse) -> HTTPResponse {
         request.method == "POST" ? body() : Self.refuse(request, allow: "POST")
     }
 
@@ -125,40 +121,21 @@ struct InferenceAPI {
             ]))
     }
 
-    private var status: HTTPResponse {
-        let slots = host.status.map { slot in
-            JSON.object([
-                "slot": .string(slot.slot.text), "phase": .string(slot.phase.rawValue),
-                "failure": slot.failure.map { .string($0.rawValue) }, "detail": .string(slot.detail),
-                "target": slot.target.map { .string($0.hex) }, "version": slot.serving.map { .string("\($0)") },
-                "release": slot.release.map { .string($0.hex) },
-            ])
-        }
-        let spooled = host.spooled
-        return .json(
-            .object([
-                "device": .string(host.configuration.device.text), "connected": .bool(host.isConnected),
-                "slots": .array(slots), "spooled_reports": .number(Double(spooled.reports)),
-                "spooled_samples": .number(Double(spooled.samples)),
-            ]))
-    }
-
     // MARK: Inference
 
     private func infer(_ request: HTTPRequest, _ slot: SlotHost, _ part: ReleasePart) -> HTTPResponse {
         do throws(HTTPError) {
             let length = try Self.headerLength(of: request)
             let wanted = try InferenceRequest(request.body, headerLength: length, input: part.input)
-            var answers: [Inference] = []
-            for frame in wanted.frames { answers.append(try answer(frame, wanted.tag, slot)) }
+            let answers = try answer(wanted.frames, wanted.tag, slot)
             return InferenceAnswer(request: wanted, part: part, answers: answers).response
         } catch {
             return .failure(error.status, error.text)
         }
     }
 
-    private func answer(_ frame: [Float], _ tag: String, _ slot: SlotHost) throws(HTTPError) -> Inference {
-        do throws(DeviceError) { return try host.infer(slot: slot.name, frame: frame, tag: tag) } catch {
+    private func answer(_ frames: [[Float]], _ tag: String, _ slot: SlotHost) throws(HTTPError) -> [Inference] {
+        do throws(DeviceError) { return try host.infer(slot: slot.name, frames: frames, tag: tag) } catch {
             switch error.code {
             case .badFrame: throw HTTPError(status: 400, text: error.context)
             case .notReady: throw HTTPError(status: 503, text: error.context)

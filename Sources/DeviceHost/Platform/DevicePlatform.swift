@@ -11,6 +11,13 @@ package struct DevicePlatform: Sendable {
     package var files: any DeviceFiles
     package var randomBytes: @Sendable (_ count: Int) throws(DeviceError) -> [UInt8]
     package var trust: TrustFunctions
+    /// Remembers in a device's folder which release was at work when the process ended.
+    package var makeMarker: @Sendable (_ folder: String) -> any CrashMarker = { _ in NoMarker() }
+    /// Bytes of memory that the process may still take; nil if that is not known.
+    package var availableMemory: @Sendable () -> Int? = { nil }
+    /// Whether a damaged database is set aside and begun anew, and one on a read-only disk is read alone. A simulation
+    /// wants to see the damage instead.
+    package var mendsStore = false
     /// Bugs that a simulation plants to prove that its checkers see. Empty anywhere else.
     package var bugs: PlantedBugs
 
@@ -29,13 +36,20 @@ package struct DevicePlatform: Sendable {
 
     /// The operating system's own.
     package static func system(loop: MQTTLoop) -> DevicePlatform {
-        DevicePlatform(
+        var platform = DevicePlatform(
             loop: loop, time: SystemTime(), files: SystemFiles(),
             randomBytes: { count throws(DeviceError) in
                 do throws(CryptoError) { return try SecureRandom.bytes(count) } catch {
                     throw DeviceError(.cryptoFailed, error.context)
                 }
             })
+        platform.makeMarker = { folder in
+            if let marker = MappedMarker(path: "\(folder)/at-work") { return marker }
+            return NoMarker()
+        }
+        platform.availableMemory = { SystemMemory.availableBytes() }
+        platform.mendsStore = true
+        return platform
     }
 }
 

@@ -10,13 +10,32 @@ final class Database {
     /// A write of the open transaction failed: none of it may be committed.
     private var isSpoiled = false
 
-    /// Opens or makes the file, in WAL mode with every commit synced.
+    /// What may be done with the file.
+    enum Access: Sendable {
+        /// The file is made if need be.
+        case write
+        /// Another process may be writing it.
+        case read
+        /// Nobody writes it, and nothing beside it can be made: the disk is read-only.
+        case readFrozen
+    }
+
+    /// Opens the file; to be written, in WAL mode with every commit synced.
     ///
     /// - Parameter syncs: false only in a simulation that proves that it would notice.
-    init(path: String, syncs: Bool = true) throws(DeviceError) {
+    init(path: String, access: Access = .write, syncs: Bool = true) throws(DeviceError) {
         self.path = path
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        let code: Int32 =
+            switch access {
+            case .write:
+                sqlite3_open_v2(
+                    path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nil)
+            case .read: sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nil)
+            case .readFrozen:
+                sqlite3_open_v2(
+                    "file:\(Self.uriText(path))?immutable=1", &handle,
+                    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nil)
+            }
         guard code == SQLITE_OK else {
             let problem = failure("open")
             sqlite3_close_v2(handle)
@@ -24,11 +43,26 @@ final class Database {
             throw problem
         }
         sqlite3_busy_timeout(handle, 5000)
+        if access == .write { try setUp(syncs: syncs) }
+    }
+
+    private func setUp(syncs: Bool) throws(DeviceError) {
         // A small cache: thousands of these may live in one process.
         for pragma in [
             "journal_mode = WAL", "synchronous = \(syncs ? "FULL" : "OFF")", "foreign_keys = ON", "cache_size = -256",
         ] {
             try execute("PRAGMA \(pragma)")
+        }
+    }
+
+    /// A path as a URI's: what has a meaning there is escaped.
+    private static func uriText(_ path: String) -> String {
+        path.utf8.reduce(into: "") { text, byte in
+            switch byte {
+            case UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "%"):
+                text += "%" + String(byte, radix: 16)
+            default: text.unicodeScalars.append(Unicode.Scalar(byte))
+            }
         }
     }
 
@@ -125,7 +159,9 @@ final class Database {
 
     private func failure(_ doing: String) -> DeviceError {
         let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
-        return DeviceError(.storeFailed, "\(path): \(text) (code \(sqlite3_extended_errcode(handle)), \(doing))")
+        let kind = sqlite3_errcode(handle)
+        let code: DeviceError.Code = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB ? .storeDamaged : .storeFailed
+        return DeviceError(code, "\(path): \(text) (code \(sqlite3_extended_errcode(handle)), \(doing))")
     }
 }
 

@@ -7,11 +7,36 @@ extension DeviceStore {
     // MARK: Spool
 
     /// Adds a message in one or several parts.
-    func spool(_ key: SpoolKey, parts: [[UInt8]]) throws(DeviceError) {
+    ///
+    /// - Parameter maybeSent: it will be sent as soon as it is durable.
+    func spool(_ key: SpoolKey, parts: [[UInt8]], maybeSent: Bool) throws(DeviceError) {
         for (index, part) in parts.enumerated() {
             try database.write(
-                "INSERT INTO spool (stream, boot, sequence, part, message) VALUES (?, ?, ?, ?, ?)",
-                key.values + [.integer(Int64(index)), .blob(part)])
+                "INSERT INTO spool (stream, boot, sequence, part, message, sent) VALUES (?, ?, ?, ?, ?, ?)",
+                key.values + [.integer(Int64(index)), .blob(part), .integer(maybeSent ? 1 : 0)])
+        }
+    }
+
+    /// From now on every message may have been sent. Durable with the next commit.
+    func markSpoolAsSent() throws(DeviceError) { try database.write("UPDATE spool SET sent = 1 WHERE sent = 0") }
+
+    /// The oldest messages that were certainly never sent: their first parts.
+    func unsent(_ stream: StreamKind, limit: Int) throws(DeviceError) -> [(key: SpoolKey, message: [UInt8])] {
+        let rows = try database.read(
+            "SELECT boot, sequence, message FROM spool WHERE stream = ? AND sent = 0 AND part = 0 ORDER BY id LIMIT ?",
+            [.text(stream.rawValue), .integer(Int64(limit))]
+        ) { ($0.text(0), $0.integer(1), $0.blob(2)) }
+        return rows.map { boot, sequence, message in
+            (SpoolKey(stream: stream, boot: boot, sequence: UInt64(sequence)), message)
+        }
+    }
+
+    /// Puts another message in the place of an unsent one.
+    func replace(_ key: SpoolKey, parts: [[UInt8]]) throws(DeviceError) {
+        for (index, part) in parts.enumerated() {
+            try database.write(
+                "UPDATE spool SET message = ? WHERE stream = ? AND boot = ? AND sequence = ? AND part = ?",
+                [.blob(part)] + key.values + [.integer(Int64(index))])
         }
     }
 

@@ -12,7 +12,7 @@ final class DeviceStore {
     private var readReceipts: [SlotName: [[UInt8]]] = [:]
 
     /// The schema that this code writes. Migrations only append.
-    static let schemaVersion = 2
+    static let schemaVersion = 3
 
     private static let migrations = [
         """
@@ -29,6 +29,8 @@ final class DeviceStore {
         """,
         // Maps and bitmaps of pulls lie beside their chunks: no transaction for each page.
         "DROP TABLE pull;",
+        // A message that may have been sent must stay as it is: the controller may hold it already.
+        "ALTER TABLE spool ADD COLUMN sent INTEGER NOT NULL DEFAULT 1;",
     ]
 
     init(path: String, syncs: Bool = true) throws(DeviceError) {
@@ -42,6 +44,24 @@ final class DeviceStore {
         }
     }
 
+    /// Opens a store that is there, to look at it alone.
+    ///
+    /// - Parameter isFrozen: the disk is read-only; nobody else can be writing.
+    init(reading path: String, isFrozen: Bool = false) throws(DeviceError) {
+        database = try Database(path: path, access: isFrozen ? .readFrozen : .read)
+        let version = try database.read("PRAGMA user_version") { Int($0.integer(0)) }.first ?? 0
+        guard (1...Self.schemaVersion).contains(version) else {
+            throw DeviceError(
+                .storeFailed, "\(path) has schema \(version), this agent reads 1 to \(Self.schemaVersion)")
+        }
+    }
+
+    /// What is wrong with the file; empty if it is whole.
+    func damage() throws(DeviceError) -> String {
+        let lines = try database.read("PRAGMA quick_check(1)") { $0.text(0) }
+        return lines == ["ok"] ? "" : lines.joined(separator: "; ")
+    }
+
     func commit() throws(DeviceError) {
         do throws(DeviceError) { try database.commit() } catch {
             readReceipts.removeAll()
@@ -53,7 +73,6 @@ final class DeviceStore {
         readReceipts.removeAll()
         database.rollBack()
     }
-
     func close() { database.close() }
 
     // MARK: Documents
@@ -77,7 +96,7 @@ final class DeviceStore {
             do {
                 slots[try SlotName(name)] = try SlotState(decoding: bytes)
             } catch {
-                throw DeviceError(.storeFailed, "the state of slot \(name) cannot be read: \(error)")
+                throw DeviceError(.storeDamaged, "the state of slot \(name) cannot be read: \(error)")
             }
         }
         return slots

@@ -36,7 +36,7 @@ enum RolloutsAPI {
     private static let createSchema = Schema.object([
         .required("release", .name), .optional("selector", .text, "Default: all devices"),
         .optional("waves", .array(of: waveSchema, limit: ControllerLimits.waves), "Default: one wave of all"),
-        .optional("activation", .text, "now, lotBoundary or window:START-END in minutes after midnight UTC"),
+        .optional("activation", .text, "now, lotBoundary or window:START-END in minutes after midnight at the site"),
     ])
 
     private static func action(_ name: String) -> Endpoint {

@@ -48,7 +48,8 @@ extension Component {
             .object([
                 .required("id", .id), .required("release", .name),
                 .required("versions", .array(of: .text, limit: 64)), .required("selector", .text),
-                .required("activation", .text, "now, lotBoundary or window:START-END in minutes after midnight UTC"),
+                .required(
+                    "activation", .text, "now, lotBoundary or window:START-END in minutes after midnight at the site"),
                 .required("state", .choice(of: RolloutState.self)),
                 .required("reason", .nullableText, "Why it is paused"),
                 .required("wave", .count, "The wave that runs, from 0"), .required("devices", .count),

@@ -113,7 +113,7 @@ enum DevicePage {
         switch condition {
         case .now: "as soon as it is proved"
         case .lotBoundary: "at the next lot boundary"
-        case .window(let start, let end): "between \(clock(start)) and \(clock(end)) UTC"
+        case .window(let start, let end): "between \(clock(start)) and \(clock(end)) at the site"
         }
     }
 

@@ -38,7 +38,7 @@ extension Selector: StoredText {
 }
 
 extension ActivationCondition: StoredText {
-    /// `now`, `lotBoundary` or `window:START-END` in minutes after midnight UTC.
+    /// `now`, `lotBoundary` or `window:START-END` in minutes after midnight at the device's site.
     public var storedText: String {
         switch self {
         case .now: "now"

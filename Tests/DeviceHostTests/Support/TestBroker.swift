@@ -5,12 +5,28 @@ import Glibc
 final class TestBroker: @unchecked Sendable {
     let folder: URL
     let port: Int
+    /// A second listener, with mutual TLS.
+    let tlsPort: Int?
     private var process: Process?
 
-    init() throws {
+    /// - Parameter tls: a folder with `ca.pem`, `broker.pem` and `broker.key` for a second listener.
+    init(tls: URL? = nil) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "device-broker-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         port = try Self.freePort()
+        tlsPort = try tls.map { _ in try Self.freePort() }
+        let secure =
+            tls.map { keys in
+                """
+                listener \(tlsPort ?? 0) 127.0.0.1
+                cafile \(keys.path())/ca.pem
+                certfile \(keys.path())/broker.pem
+                keyfile \(keys.path())/broker.key
+                require_certificate true
+                use_identity_as_username true
+
+                """
+            } ?? ""
         let lines = """
             listener \(port) 127.0.0.1
             user \(NSUserName())
@@ -22,7 +38,7 @@ final class TestBroker: @unchecked Sendable {
             max_connections -1
 
             """
-        try lines.write(to: folder.appending(path: "broker.conf"), atomically: true, encoding: .utf8)
+        try (lines + secure).write(to: folder.appending(path: "broker.conf"), atomically: true, encoding: .utf8)
         try start()
     }
 
