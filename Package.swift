@@ -332,7 +332,7 @@ if !deviceOnly {
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceHost",
+                "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceCore", "DeviceHost",
                 "FleetClient", "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource",
                 httpClient,
                 nioCore, nioHTTP1, grdb, logging, lifecycle,

@@ -31,12 +31,21 @@ public struct ControllerConfiguration: Sendable {
     public var trainingLimit = Interval.minutes(6 * 60)
     /// How long a trainer that was told to stop (SIGTERM) may take before it is killed (SIGKILL). Default 10 seconds.
     public var trainerGrace = Interval.seconds(10)
+    /// The private key that signs the time for devices without a clock. Default `keys/time.pem`.
+    public var timeKeyFile: URL
+    /// How often the signed time is published; 0 never. Default one hour.
+    public var timeInterval = Interval.minutes(60)
+    /// The private key that signs what a delegation allows. Default `keys/automation.pem`.
+    public var automationKeyFile: URL
     public var webhooks = WebhookLimits()
     public var retention = RetentionLimits()
 
     public init(dataFolder: URL, broker: BrokerMode = .embedded(port: nil)) {
         self.dataFolder = dataFolder
         self.broker = broker
+        let keys = dataFolder.appendingPathComponent("keys", isDirectory: true)
+        timeKeyFile = keys.appendingPathComponent("time.pem")
+        automationKeyFile = keys.appendingPathComponent("automation.pem")
     }
 
     var blobFolder: URL { dataFolder.appendingPathComponent("blobs", isDirectory: true) }

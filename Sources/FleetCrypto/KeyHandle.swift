@@ -25,12 +25,23 @@ final class KeyHandle: @unchecked Sendable {
         return KeyHandle(owning: key)
     }
 
-    /// Reads a private key from PEM (PKCS#8 and the older forms); encrypted keys are refused.
-    convenience init(privatePEM: [UInt8], kind: Int32, from place: String) throws(CryptoError) {
+    /// Reads a private key from PEM (PKCS#8 and the older forms), with the passphrase if it is encrypted.
+    convenience init(
+        privatePEM: [UInt8], kind: Int32, from place: String, passphrase: String? = nil
+    ) throws(CryptoError) {
         let bio = try MemoryBIO(privatePEM)
-        // Without the callback OpenSSL would ask for a passphrase on the terminal.
-        guard let key = PEM_read_bio_PrivateKey(bio.pointer, nil, { _, _, _, _ in -1 }, nil) else {
-            throw .openSSL("\(place) holds no unencrypted private key in PEM", .malformed)
+        let key: OpaquePointer?
+        if let passphrase {
+            key = passphrase.withCString { text in
+                PEM_read_bio_PrivateKey(bio.pointer, nil, nil, UnsafeMutableRawPointer(mutating: text))
+            }
+        } else {
+            // Without the callback OpenSSL would ask for a passphrase on the terminal.
+            key = PEM_read_bio_PrivateKey(bio.pointer, nil, { _, _, _, _ in -1 }, nil)
+        }
+        guard let key else {
+            let what = passphrase == nil ? "no unencrypted private key in PEM" : "no private key that it opens"
+            throw .openSSL("\(place) holds \(what)", .malformed)
         }
         self.init(owning: key)
         try requireKind(kind, from: place)
@@ -49,6 +60,25 @@ final class KeyHandle: @unchecked Sendable {
         guard PEM_write_bio_PKCS8PrivateKey(bio.pointer, pointer, nil, nil, 0, nil, nil) == 1 else {
             throw .openSSL("writing a private key as PEM")
         }
+        return bio.bytes
+    }
+
+    /// PKCS#8 under a passphrase: AES-256-CBC under a key that scrypt makes (RFC 7914, RFC 8018).
+    func privatePEM(passphrase: String) throws(CryptoError) -> [UInt8] {
+        guard let plain = EVP_PKEY2PKCS8(pointer) else { throw .openSSL("writing a private key as PKCS#8") }
+        defer { PKCS8_PRIV_KEY_INFO_free(plain) }
+        // 2¹⁴ · 8 · 128 bytes: 16 MiB for each guess, what OpenSSL itself takes for `-scrypt`.
+        guard let scheme = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nil, 16, nil, 1 << 14, 8, 1) else {
+            throw .openSSL("scrypt")
+        }
+        // On success the scheme belongs to the result.
+        guard let sealed = PKCS8_set0_pbe(passphrase, Int32(passphrase.utf8.count), plain, scheme) else {
+            X509_ALGOR_free(scheme)
+            throw .openSSL("encrypting a private key")
+        }
+        defer { X509_SIG_free(sealed) }
+        let bio = try MemoryBIO()
+        guard PEM_write_bio_PKCS8(bio.pointer, sealed) == 1 else { throw .openSSL("writing an encrypted key as PEM") }
         return bio.bytes
     }
 

@@ -7,8 +7,11 @@ public enum PrivateFile {
 
     /// Writes a file that only its owner may read (or with `mode`, as for certificates): into a new file beside it,
     /// synced, then renamed, so that a power cut leaves the old file or the new one.
-    public static func write(_ bytes: some Collection<UInt8>, to path: String, mode: UInt32 = 0o600) throws(CryptoError)
-    {
+    ///
+    /// - Parameter replacing: false refuses a path where something is already.
+    public static func write(
+        _ bytes: some Collection<UInt8>, to path: String, mode: UInt32 = 0o600, replacing: Bool = true
+    ) throws(CryptoError) {
         let temporary = "\(path).\(try SecureRandom.token(byteCount: 6)).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
         guard descriptor >= 0 else { throw failure("create", temporary) }
@@ -16,11 +19,11 @@ public enum PrivateFile {
             writeAll(Array(bytes), to: descriptor) && fchmod(descriptor, mode) == 0 && fsync(descriptor) == 0
         let problem = failure("write", temporary)
         close(descriptor)
-        guard isWritten, rename(temporary, path) == 0 else {
-            let problem = isWritten ? failure("rename to", path) : problem
-            unlink(temporary)
-            throw problem
-        }
+        // A hard link, unlike a rename, never replaces what is there.
+        let isPlaced = isWritten && (replacing ? rename(temporary, path) : link(temporary, path)) == 0
+        let placing = failure(replacing ? "rename to" : "create", path)
+        if !isPlaced || !replacing { unlink(temporary) }
+        guard isPlaced else { throw isWritten ? placing : problem }
         syncFolder(of: path)
     }
 

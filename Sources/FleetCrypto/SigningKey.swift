@@ -36,13 +36,29 @@ public struct SigningKey: Sendable {
     }
 
     /// Reads a PEM file.
-    public init(pemFile path: String) throws(CryptoError) {
-        try self.init(handle: KeyHandle(privatePEM: PrivateFile.read(path), kind: EVP_PKEY_ED25519, from: path))
+    ///
+    /// - Parameter passphrase: opens an encrypted one.
+    public init(pemFile path: String, passphrase: String? = nil) throws(CryptoError) {
+        try self.init(
+            handle: KeyHandle(
+                privatePEM: PrivateFile.read(path), kind: EVP_PKEY_ED25519, from: path, passphrase: passphrase))
+    }
+
+    /// Whether a PEM file holds a key that only a passphrase opens.
+    public static func isEncrypted(pemFile path: String) throws(CryptoError) -> Bool {
+        String(decoding: try PrivateFile.read(path), as: UTF8.self).contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     }
 
     /// Writes the key as PKCS#8 PEM that only its owner may read (0600).
     public func write(pemFile path: String) throws(CryptoError) {
         try PrivateFile.write(handle.privatePEM(), to: path)
+    }
+
+    /// Writes a new key file (PKCS#8 PEM, 0600), encrypted if there is a passphrase. What is there is never replaced.
+    public func create(pemFile path: String, passphrase: String? = nil) throws(CryptoError) {
+        let pem =
+            if let passphrase { try handle.privatePEM(passphrase: passphrase) } else { try handle.privatePEM() }
+        try PrivateFile.write(pem, to: path, replacing: false)
     }
 
     /// The key as PKCS#8 PEM.
@@ -91,6 +107,23 @@ public struct VerificationKey: Hashable, Sendable {
         handle = KeyHandle(owning: key)
     }
 
+    /// Takes SubjectPublicKeyInfo PEM of an Ed25519 key; text around it is left out.
+    public init(pem: String) throws(CryptoError) {
+        let bio = try MemoryBIO(Array(pem.utf8))
+        guard let key = PEM_read_bio_PUBKEY(bio.pointer, nil, { _, _, _, _ in -1 }, nil) else {
+            throw .openSSL("the text holds no public key in PEM", .malformed)
+        }
+        let handle = KeyHandle(owning: key)
+        try handle.requireKind(EVP_PKEY_ED25519, from: "the text")
+        var bytes = [UInt8](repeating: 0, count: Self.byteCount)
+        var count = bytes.count
+        guard EVP_PKEY_get_raw_public_key(key, &bytes, &count) == 1, count == bytes.count else {
+            throw .openSSL("public half of an Ed25519 key")
+        }
+        raw = bytes
+        self.handle = handle
+    }
+
     /// The key's name in signatures: the first 16 bytes of the SHA-256 of its raw bytes, in hexadecimal.
     public var keyID: KeyID { Self.keyID(of: raw) }
 
@@ -112,6 +145,12 @@ public struct VerificationKey: Hashable, Sendable {
         }
         return EVP_DigestVerifyInit(context, nil, nil, nil, handle.pointer) == 1
             && EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
+    }
+
+    /// Whether `signature` is one of this raw public key over `message`, in the form in which `FleetWire` asks for it.
+    /// What is no key has signed nothing.
+    @Sendable public static func check(_ publicKey: [UInt8], _ signature: [UInt8], _ message: [UInt8]) -> Bool {
+        (try? VerificationKey(raw: publicKey))?.verify(signature: signature, message: message) ?? false
     }
 
     public static func == (a: VerificationKey, b: VerificationKey) -> Bool { a.raw == b.raw }

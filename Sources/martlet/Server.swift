@@ -15,7 +15,9 @@ struct Server {
     init(settings: ResolvedSettings) { self.settings = settings }
 
     func run() async throws {
-        let controller = try await FleetController.open(configuration: try configuration(), logger: logger)
+        let configuration = try configuration()
+        try pinRoot(in: configuration)
+        let controller = try await FleetController.open(configuration: configuration, logger: logger)
         try await prepare(controller)
         let console = try ConsoleServer(controller: controller, configuration: console, logger: logger) { port in
             let scheme = settings.optional(.tlsCertificate) == nil ? "http" : "https"
@@ -33,6 +35,16 @@ struct Server {
     }
 
     // MARK: The first start
+
+    /// Pins an offline root before the data folder makes one of its own.
+    private func pinRoot(in configuration: ControllerConfiguration) throws {
+        guard let file = settings.optional(.root) else { return }
+        do { try PinnedRoot.pin(KeyCard(file: file).publicKey, in: configuration.dataFolder) } catch let error
+            as RootError
+        {
+            throw ControllerError(.invalid, "\(Setting.root.name): \(error)", hint: "name the card of a root key")
+        }
+    }
 
     /// Makes release keys and the administrator's token where there are none.
     private func prepare(_ controller: FleetController) async throws {
@@ -87,6 +99,9 @@ struct Server {
         configuration.retainedBytesLimit = settings.integer(.retainedBytes)
         configuration.devicePolicy.reportInterval = .seconds(Int64(settings.integer(.reportSeconds)))
         configuration.groupTags = settings.list(.groupBy)
+        if let file = settings.optional(.timeKey) { configuration.timeKeyFile = URL(fileURLWithPath: file) }
+        configuration.timeInterval = .seconds(Int64(settings.integer(.timeSeconds)))
+        if let file = settings.optional(.automationKey) { configuration.automationKeyFile = URL(fileURLWithPath: file) }
         configuration.trainers[TrainingService.builtIn] = builtInTrainer
         configuration.trainerEnvironment = settings.list(.trainerEnvironment)
         configuration.trainingLimit = .seconds(Int64(settings.integer(.trainingLimit)))

@@ -44,8 +44,19 @@ struct DemoSeed: Sendable {
                 createdAt: ago(minutes: 20_000)
             ).insert(database)
         }
+        let root = try SigningKey.generate()
+        try TrustedKeyRecord(
+            id: root.keyID, publicKey: Data(root.publicKey), holder: "root", use: .root, createdAt: ago(minutes: 20_000)
+        ).insert(database)
+        let roles = TrustRoles(
+            number: 1, expires: ago(minutes: -500_000),
+            releaseKeys: keys.sorted { $0.key < $1.key }.map {
+                TrustedKey(id: $1.keyID, publicKey: $1.publicKey, holder: $0)
+            }, threshold: 2)
+        var message = COSESign(payload: roles.encoded())
+        try message.sign(.roles, keyID: root.keyID, using: root.sign)
         try TrustDocumentRecord(
-            number: 1, message: Data([0]), threshold: 2, expiresAt: ago(minutes: -500_000),
+            number: 1, message: Data(message.encoded()), threshold: 2, expiresAt: roles.expires,
             createdAt: ago(minutes: 20_000)
         ).insert(database)
     }

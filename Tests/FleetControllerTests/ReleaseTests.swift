@@ -124,21 +124,4 @@ struct ReleaseTests {
         }
         #expect(error?.code == .wrongState)
     }
-
-    @Test("a role document that the root did not sign, or that is old, is refused")
-    func trust() async throws {
-        try await fleet.makeKeys()
-        let document = try #require(try await fleet.controller.trust.document())
-        let other = try SigningKey.generate()
-        let bad = await #expect(throws: ControllerError.self) {
-            try await fleet.controller.trust.install([UInt8](document.message), root: other.publicKey, by: .local)
-        }
-        #expect(bad?.code == .badSignature)
-        let root = try SigningKey(
-            pemFile: fleet.controller.configuration.keyFolder.appendingPathComponent("root.pem").path)
-        let old = await #expect(throws: ControllerError.self) {
-            try await fleet.controller.trust.install([UInt8](document.message), root: root.publicKey, by: .local)
-        }
-        #expect(old?.code == .conflict)
-    }
 }

@@ -2,9 +2,11 @@ import AsyncHTTPClient
 import DemoFleet
 import FleetConsole
 import FleetController
+import FleetCrypto
 import FleetModel
 import FleetStore
 import Foundation
+import GRDB
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -134,6 +136,56 @@ struct ConsoleBrowserTests {
             let release = try await fleet.controller.store.queries.releases().first
             #expect(release?.release.stage == .approved)
             #expect(release?.signatures.count == 2)
+        }
+    }
+
+    @Test(
+        "a key that the browser made signs without ever being readable, and the controller refuses it until the roles list it"
+    )
+    func browserKey() async throws {
+        try await Self.withConsole(as: .approver) { fleet, driver, url in
+            try await driver.open("\(url)/settings")
+            try await driver.type("lead", into: "#key-holder")
+            try await driver.click("form[data-make-key] button")
+            try await driver.wait(forText: "#browser-keys strong", toBe: "lead")
+            let card = try await driver.text("#browser-keys pre")
+            let pem = try #require(card.range(of: "-----BEGIN PUBLIC KEY-----").map { String(card[$0.lowerBound...]) })
+            let key = try VerificationKey(pem: pem)
+            #expect(card.contains("id: \(key.keyID)\n"))
+            try await driver.screenshot(to: Self.artifacts.appending(path: "browser-key.png"))
+            let stored = """
+                window.held = 'waiting';
+                indexedDB.open('martlet').onsuccess = (event) => {
+                  event.target.result.transaction('keys').objectStore('keys').getAll().onsuccess = (found) => {
+                    const key = found.target.result[0].key;
+                    crypto.subtle.exportKey('pkcs8', key).then(() => { window.held = 'readable'; }, () => { window.held = key.extractable + ' ' + key.type; });
+                  };
+                }
+                """
+            _ = try await driver.evaluate("(() => { \(stored) return 'ok'; })()")
+            try await driver.wait(forValue: "window.held", "what the browser holds") { $0 == "false private" }
+            func sign() async throws {
+                try await driver.open("\(url)/releases/shoulder-3")
+                try await driver.wait(forValue: "document.querySelector('#browser-key')?.value ?? ''", "the key") {
+                    $0 == key.keyID.text
+                }
+                try await driver.click("form[data-release] button")
+            }
+            try await sign()
+            try await driver.wait(forText: "#toast", toContain: "none of the release keys that the roles list")
+            // The browser logs the refusal's status; nothing else may be in its log.
+            #expect(try await driver.errors().allSatisfy { $0.contains("status of 422") })
+            #expect(try await fleet.controller.store.queries.releases().first?.signatures.count == 1)
+            try await fleet.controller.store.database.write { database in
+                try TrustedKeyRecord(
+                    id: key.keyID, publicKey: Data(key.raw), holder: "lead", use: .release, createdAt: fleet.now
+                ).insert(database)
+            }
+            try await sign()
+            try await driver.wait(forText: "#release .steps [aria-current]", toBe: "approved")
+            let release = try await fleet.controller.store.queries.releases().first
+            #expect(release?.release.stage == .approved)
+            #expect(release?.signatures.map(\.key).contains(key.keyID) == true)
         }
     }
 

@@ -48,7 +48,8 @@ struct CommandLineTests {
         let outcome = try run(["--help"])
         #expect(outcome.status == 0)
         for command in [
-            "serve", "config", "key", "token", "device", "model", "release", "rollout", "sample", "dataset", "train",
+            "serve", "config", "key", "token", "device", "model", "root", "release", "rollout", "sample", "dataset",
+            "train",
             "policy", "alert",
         ] { #expect(outcome.output.contains("  \(command) "), "\(command) is missing") }
         #expect(outcome.output.contains("Exit codes"))

@@ -179,9 +179,25 @@ struct ServedCommandTests {
         let lead = keys.appending(path: "lead.pem").path
         // One person under two keys is one person.
         #expect(try desk.run(["release", "approve", "cells-1", "--key", lead], as: "ops").status == 3)
-        #expect(
-            try desk.json(["release", "approve", "cells-1", "--key", lead], as: "lead")["stage"] as? String
-                == "approved")
+        try signOffline(desk, key: lead)
+    }
+
+    /// The release goes to a machine without a network as a file, and comes back with a signature.
+    private func signOffline(_ desk: Desk, key: String) throws {
+        let file = desk.path("cells-1.cose")
+        let exported = try desk.run(["release", "export-unsigned", "cells-1", "--out", file], as: "vera")
+        #expect(exported.output.contains("cells:1"), "\(exported)")
+        #expect(try desk.run(["release", "export-unsigned", "cells-1", "--out", file], as: "vera").status != 0)
+        #expect(try desk.run(["release", "add-signature", file], as: "lead").errors.contains("no signature yet"))
+        let signed = try CommandLineTests().run(["release", "sign", file, "--key", key])
+        #expect(signed.status == 0 && signed.output.contains("release cells-1, counter 1"), "\(signed)")
+        #expect(try desk.run(["release", "add-signature", file], as: "vera").status == 4)
+        let added = try desk.json(["release", "add-signature", file], as: "lead")
+        #expect(added["stage"] as? String == "approved")
+        let strange = desk.path("strange.pem")
+        #expect(try CommandLineTests().run(["key", "create", "--out", strange]).status == 0)
+        let refused = try desk.run(["release", "approve", "cells-1", "--key", strange], as: "lead")
+        #expect(refused.status == 3)
     }
 
     /// While no device is there, a rollout goes through all that a person can do with it.
@@ -258,7 +274,7 @@ private struct AcknowledgementLog {
 }
 
 /// A data folder with a controller and a fleet, and the people's tokens.
-private final class Desk {
+final class Desk {
     let folder: URL
     var tokens: [String: String] = [:]
     private var url = ""
@@ -281,11 +297,13 @@ private final class Desk {
 
     func path(_ name: String) -> String { folder.appending(path: name).path }
 
-    private func launch(_ program: String, _ arguments: [String], output: Any) throws -> Process {
+    private func launch(
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], output: Any
+    ) throws -> Process {
         let process = Process()
         process.executableURL = CommandLineTests.program.deletingLastPathComponent().appending(path: program)
         process.arguments = arguments
-        process.environment = ["PATH": "/usr/sbin:/usr/bin:/bin", "HOME": "/tmp"]
+        process.environment = ["PATH": "/usr/sbin:/usr/bin:/bin", "HOME": "/tmp"].merging(environment) { $1 }
         process.standardOutput = output
         process.standardError = try file("\(program).log")
         try process.run()
@@ -298,15 +316,16 @@ private final class Desk {
     }
 
     /// Starts the controller and waits for the line that tells its address.
-    func serve() async throws {
+    func serve(
+        environment: [String: String] = ["MARTLET_TRUST_INIT_KEYS": "ops,lead"]
+    ) async throws {
         let pipe = Pipe()
         server = try launch(
             "martlet",
             [
-                "serve", "--data", path("data"), "--http-port", "\(port)", "--init-keys", "ops,lead", "--group-by",
-                "number",
+                "serve", "--data", path("data"), "--http-port", "\(port)", "--group-by", "number",
                 "--report-interval", "1",
-            ], output: pipe)
+            ], environment: environment, output: pipe)
         var told = ""
         while !told.contains("console and API at "), case let data = pipe.fileHandleForReading.availableData,
             !data.isEmpty

@@ -17,15 +17,10 @@ extension TrustCheck {
     public func roles(
         _ message: [UInt8], root: TrustedKey, held: TrustRoles?, at now: Instant
     ) throws(Refusal) -> AcceptedRoles {
-        let signed = try Self.read("role document") { () throws(WireError) in try COSESign(decoding: message) }
-        // Only the rotations are used before the document's own signature holds; each has signatures of its own.
-        let roles = try Self.read("role document") { () throws(WireError) in try TrustRoles(decoding: signed.payload) }
-        let newest = try rotated(root, by: roles.rotations)
-        do {
-            try signed.verify(threshold: 1, keys: [newest], context: .roles, using: functions.verify)
-        } catch {
-            throw Refusal(.badSignature, "the role document is not signed by the pinned root")
+        let signed = try Self.read("role document") { () throws(WireError) in
+            try SignedRoles(decoding: message, pinned: root, using: functions.verify)
         }
+        let roles = signed.roles
         if let held, roles.number < held.number {
             throw Refusal(.oldCounter, "role document \(roles.number), held is \(held.number)")
         }
@@ -34,33 +29,7 @@ extension TrustCheck {
             throw Refusal(
                 .malformedManifest, "threshold \(roles.threshold) of \(roles.releaseKeys.count) release keys")
         }
-        return AcceptedRoles(roles: roles, root: newest)
-    }
-
-    /// The root that a chain of rotations leads to from `pinned`. Rotations up to the pinned key are history; each one
-    /// after it must be signed by the key before it and by the key that it names.
-    private func rotated(_ pinned: TrustedKey, by chain: [[UInt8]]) throws(Refusal) -> TrustedKey {
-        var links: [(signed: COSESign, rotation: RootRotation)] = []
-        for message in chain {
-            links.append(
-                try Self.read("root rotation") { () throws(WireError) in
-                    let signed = try COSESign(decoding: message)
-                    return (signed, try RootRotation(decoding: signed.payload))
-                })
-        }
-        let start = links.lastIndex { $0.rotation.key.publicKey == pinned.publicKey }.map { $0 + 1 } ?? 0
-        var root = pinned
-        for link in links[start...] {
-            do {
-                try link.signed.verify(
-                    threshold: 2, keys: [root, link.rotation.key], context: .root, using: functions.verify)
-            } catch {
-                throw Refusal(
-                    .badSignature, "root \(link.rotation.number) is not signed by itself and by the root before it")
-            }
-            root = link.rotation.key
-        }
-        return root
+        return AcceptedRoles(roles: roles, root: signed.root)
     }
 
     /// Reads a signed time. Believed only from a key that the role document lists for it, and only up to the document's

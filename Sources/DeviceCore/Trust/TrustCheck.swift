@@ -153,7 +153,10 @@ public struct TrustCheck: Sendable {
     static func read<Value>(
         _ what: String, _ body: () throws(WireError) -> Value
     ) throws(Refusal) -> Value {
-        do { return try body() } catch { throw Refusal(.malformedManifest, "\(what): \(error)") }
+        do { return try body() } catch {
+            guard error.code == .tooFewSignatures else { throw Refusal(.malformedManifest, "\(what): \(error)") }
+            throw Refusal(.badSignature, error.context)
+        }
     }
 }
 

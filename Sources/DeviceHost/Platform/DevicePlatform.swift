@@ -56,10 +56,6 @@ package struct DevicePlatform: Sendable {
 extension TrustFunctions {
     /// SHA-256 and Ed25519 of libcrypto.
     package static var system: TrustFunctions {
-        TrustFunctions(
-            hash: { SHA256.hash($0) },
-            verify: { key, signature, message in
-                (try? VerificationKey(raw: key))?.verify(signature: signature, message: message) ?? false
-            })
+        TrustFunctions(hash: { SHA256.hash($0) }, verify: VerificationKey.check)
     }
 }

@@ -74,7 +74,7 @@ extension JSONValue {
             "versions": .strings(overview.versions.map(\.description)),
             "selector": .string(rollout.selector.description),
             "activation": .string(rollout.activation.storedText), "state": .string(rollout.state.rawValue),
-            "reason": .text(rollout.pauseReason), "wave": .count(rollout.wave), "devices": .count(overview.devices),
+            "reason": .text(overview.reason), "wave": .count(rollout.wave), "devices": .count(overview.devices),
             "succeeded": .count(overview.succeeded), "failed": .count(overview.failed),
             "waves": .array(overview.waves.map { JSONValue($0) }), "trainingRun": .count(rollout.trainingRun),
             "createdAt": .time(rollout.createdAt), "createdBy": .string(rollout.createdBy),

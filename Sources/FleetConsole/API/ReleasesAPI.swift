@@ -3,6 +3,7 @@ import FleetModel
 import FleetStore
 import Foundation
 import Hummingbird
+import NIOCore
 
 /// `/api/v1/releases` and `/api/v1/keys`. The controller never signs: it hands out the bytes and verifies.
 enum ReleasesAPI {
@@ -23,6 +24,10 @@ enum ReleasesAPI {
             parameters: [.path("name"), .query("key", .name, "Id of the key")],
             reply: .json(.object([.required("key", .name), .required("toBeSigned", .longText, "Base64")])),
             handle: toBeSigned),
+        Endpoint(
+            method: .get, path: "/api/v1/releases/{name}/unsigned", tag: "releases",
+            summary: "The release as a COSE_Sign message without signatures, to be signed offline", access: .read,
+            parameters: [.path("name")], reply: .bytes("application/cose"), handle: unsigned),
         Endpoint(
             method: .post, path: "/api/v1/releases/{name}/signatures", tag: "releases",
             summary: "Hands in a signature; enough distinct keys and identities approve the release", access: .operate,
@@ -107,6 +112,13 @@ enum ReleasesAPI {
         }
         let bytes = try await call.controller.releases.toBeSigned(try call.name("name"), key: try KeyID(key))
         return .json(["key": .string(key), "toBeSigned": .base64(Data(bytes))] as JSONValue)
+    }
+
+    @Sendable private static func unsigned(_ call: APIRequest) async throws -> Response {
+        let message = try await call.controller.releases.unsigned(try call.name("name"))
+        return Response(
+            status: .ok, headers: [.contentType: "application/cose", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: message)))
     }
 
     @Sendable private static func sign(_ call: APIRequest) async throws -> Response {

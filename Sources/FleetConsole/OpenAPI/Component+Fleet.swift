@@ -1,3 +1,4 @@
+import FleetController
 import FleetModel
 import FleetStore
 
@@ -51,7 +52,7 @@ extension Component {
                 .required(
                     "activation", .text, "now, lotBoundary or window:START-END in minutes after midnight at the site"),
                 .required("state", .choice(of: RolloutState.self)),
-                .required("reason", .nullableText, "Why it is paused"),
+                .required("reason", .nullableText, "Why it is paused, or who must sign before it can start"),
                 .required("wave", .count, "The wave that runs, from 0"), .required("devices", .count),
                 .required("succeeded", .count, "Devices with a receipt"), .required("failed", .count),
                 .required("waves", .array(of: .component(.wave), limit: 64)),
@@ -59,6 +60,31 @@ extension Component {
                 .required("startedAt", .nullableTime), .required("endedAt", .nullableTime),
             ])
         }
+    }
+
+    /// The role document in force.
+    static var rolesSchema: Schema {
+        let key = Schema.object([
+            .required("id", .name), .required("holder", .text), .required("publicKey", .text, "Base64"),
+        ])
+        return .object([
+            .required("number", .count, "Rises with every document"), .required("expires", .time),
+            .required("expiry", .choice(of: RolesExpiry.self), "expiring: less than 30 days are left"),
+            .required("threshold", .id, "Distinct release keys that must sign a release"),
+            .required("installedAt", .time),
+            .required("roots", .array(of: .component(.key), limit: 64), "Oldest first; the last one is in force"),
+            .required("releaseKeys", .array(of: key, limit: 64)), .required("timeKeys", .array(of: key, limit: 64)),
+            .required("signedTime", .choice(of: SignedTimeState.self), "Whether devices get the time from here"),
+            .required("automationKey", .nullableText, "The automation key that lies here"),
+            .required(
+                "delegations",
+                .array(
+                    of: .object([
+                        .required("key", key), .required("models", .array(of: .name, limit: 64)),
+                        .required("group", .text, "A selector"), .required("canaryShare", .share),
+                        .required("expires", .time),
+                    ]), limit: 64)),
+        ])
     }
 
     static func operationSchema(_ component: Component) -> Schema {

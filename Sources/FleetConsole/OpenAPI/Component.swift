@@ -12,6 +12,7 @@ enum Component: String, Hashable, Sendable, CaseIterable {
     case release = "Release"
     case signature = "Signature"
     case key = "Key"
+    case roles = "Roles"
     case rollout = "Rollout"
     case wave = "Wave"
     case rolloutDevice = "RolloutDevice"
@@ -34,6 +35,7 @@ enum Component: String, Hashable, Sendable, CaseIterable {
         case .summary, .driftPoint, .accuracy, .latency: Self.monitoringSchema(self)
         case .device, .deviceSlot: Self.deviceSchema(self)
         case .frameDescription, .model, .version, .release, .signature, .key: Self.modelSchema(self)
+        case .roles: Self.rolesSchema
         case .rollout, .wave, .rolloutDevice: Self.rolloutSchema(self)
         case .sample, .annotation, .dataset, .datasetVersion, .trainingRun, .policy: Self.learningSchema(self)
         case .alert, .webhook, .auditEntry, .token: Self.operationSchema(self)

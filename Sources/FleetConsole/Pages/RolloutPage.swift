@@ -8,7 +8,7 @@ enum RolloutPage {
     struct View {
         var state: StatusView
         var stateName: String
-        var pauseReason: String?
+        var hold: Hold?
         var actions: [Action]
         var stats: [StatView]
         var waves: [WaveView]
@@ -55,6 +55,20 @@ enum RolloutPage {
         var ended: TimeView?
     }
 
+    /// Why it does not go on.
+    struct Hold {
+        var title: String
+        var reason: String
+    }
+
+    private static func hold(_ overview: RolloutOverview) -> Hold? {
+        switch overview.rollout.state {
+        case .paused: Hold(title: "Paused.", reason: overview.reason ?? "Paused by a person.")
+        case .awaitingApproval: overview.waitsFor.map { Hold(title: "Waits for signatures.", reason: $0) }
+        default: nil
+        }
+    }
+
     static func show(_ call: PageRequest) async throws -> Response {
         let id = try call.number("id", of: "rollout")
         guard let overview = try await call.queries.rollout(id) else { throw APIError.notFound("rollout", "\(id)") }
@@ -63,7 +77,7 @@ enum RolloutPage {
         let problems = devices.filter { [.failed, .timedOut, .rolledBack].contains($0.entry.state) }
         let view = View(
             state: RolloutText.state(rollout.state), stateName: rollout.state.rawValue,
-            pauseReason: rollout.state == .paused ? rollout.pauseReason ?? "Paused by a person." : nil,
+            hold: hold(overview),
             actions: call.may(.operate) ? actions(rollout) : [], stats: stats(overview, call),
             waves: overview.waves.map { wave($0, rollout) }, groups: groups(overview, devices),
             hasProblems: !problems.isEmpty, problems: problems.map { problem($0, call) }, facts: facts(overview))

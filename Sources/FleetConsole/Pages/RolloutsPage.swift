@@ -24,7 +24,7 @@ enum RolloutsPage {
         var release: String
         var versions: String
         var state: StatusView
-        var pauseReason: String?
+        var hold: String?
         var bar: String
         var progress: String
         var wave: String
@@ -68,7 +68,8 @@ enum RolloutsPage {
         return Row(
             id: rollout.id ?? 0, release: rollout.release.text,
             versions: overview.versions.map(\.description).joined(separator: ", "),
-            state: RolloutText.state(rollout.state), pauseReason: rollout.state == .paused ? rollout.pauseReason : nil,
+            state: RolloutText.state(rollout.state),
+            hold: [.paused, .awaitingApproval].contains(rollout.state) ? overview.reason : nil,
             bar: RolloutText.bar(succeeded: overview.succeeded, failed: overview.failed, of: overview.devices),
             progress: RolloutText.progress(
                 succeeded: overview.succeeded, failed: overview.failed, of: overview.devices),

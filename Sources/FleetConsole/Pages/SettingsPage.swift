@@ -18,6 +18,7 @@ enum SettingsPage {
         var noPolicies: EmptyView?
         var newPolicies: [NewPolicy]
         var keyNote: String
+        var trust: TrustView?
         var hasKeys: Bool
         var keys: [Key]
     }
@@ -71,7 +72,7 @@ enum SettingsPage {
         let webhooks = isAdmin ? try await call.queries.webhooks() : []
         let policies = try await call.queries.policies()
         let keys = try await call.queries.trustedKeys()
-        let threshold = try await call.controller.trust.document()?.threshold
+        let trust = try await call.controller.trust.overview()
         let view = View(
             newToken: newToken?.text, newTokenFor: newToken?.record.identity, isAdmin: isAdmin,
             tokens: tokens.map { token($0, call) }, roles: Role.allCases.map(\.rawValue),
@@ -89,13 +90,23 @@ enum SettingsPage {
                         "A retrain policy starts training on drift, accuracy, annotations or a schedule; a sampling policy says who samples."
                 ) : nil,
             newPolicies: call.may(.operate) ? Self.newPolicies : [],
-            keyNote: threshold.map { "A release needs \($0) of them" } ?? "", hasKeys: !keys.isEmpty,
+            keyNote: trust.map { "A release needs \($0.roles.threshold) people's keys" } ?? "",
+            trust: trust.map(TrustView.init), hasKeys: !keys.isEmpty,
             keys: keys.map {
                 Key(
-                    id: $0.id.text, holder: $0.holder, use: $0.use == .root ? "signs the roles" : "signs releases",
-                    state: $0.revokedAt == nil ? .ok("Trusted") : .bad("Revoked", icon: "off"))
+                    id: $0.id.text, holder: $0.holder, use: use(of: $0.use),
+                    state: $0.revokedAt == nil ? .ok("Trusted") : .bad("Replaced", icon: "off"))
             })
         return try await call.page("settings", title: "Settings", view)
+    }
+
+    private static func use(of key: KeyUse) -> String {
+        switch key {
+        case .root: "signs the roles"
+        case .release: "signs releases"
+        case .time: "signs the time"
+        case .automation: "signs within its delegation"
+        }
     }
 
     private static var newPolicies: [NewPolicy] {

@@ -77,6 +77,7 @@
         if (focus) document.getElementById(focus)?.focus();
         refreshTimes(part);
       }
+      document.dispatchEvent(new Event("refreshed"));
       document.documentElement.dataset.refreshed = String(Number(document.documentElement.dataset.refreshed || 0) + 1);
     } catch { /* the stream's own reconnect tells when the controller is back */ } finally {
       refreshing = false;
@@ -189,27 +190,111 @@
     $("#work .choice")?.focus();
   }
 
-  // Signing a release with a key file that the person picks: the private key stays in this page.
+  // People's release keys ---------------------------------------------------------------------------------------------
+  // A key comes from a file that the person picks, or lies in this browser's IndexedDB as a CryptoKey that nobody can read
+  // out. It signs here; only the signature is sent.
   const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)));
   const fromBase64 = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-  async function sign(form) {
-    const file = $("input[type=file]", form).files[0];
+  const hexadecimal = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const Ed25519 = { name: "Ed25519" };
+
+  const keyStore = (mode, action) => new Promise((resolve, reject) => {
+    const opening = indexedDB.open("martlet", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("keys", { keyPath: "id" });
+    opening.onerror = () => reject(new Error("This browser keeps no keys: " + opening.error.message));
+    opening.onsuccess = () => {
+      const request = action(opening.result.transaction("keys", mode).objectStore("keys"));
+      const end = (answer) => { opening.result.close(); answer(); };
+      request.onsuccess = () => end(() => resolve(request.result));
+      request.onerror = () => end(() => reject(request.error));
+    };
+  });
+  const browserKeys = () => keyStore("readonly", (keys) => keys.getAll());
+  // A key's id: the first 16 bytes of the SHA-256 of its raw public half.
+  const keyID = async (raw) => hexadecimal(new Uint8Array(await crypto.subtle.digest("SHA-256", raw)).slice(0, 16));
+
+  async function keyOfFile(file) {
     if (!file) throw new Error("Pick the file of your release key first.");
-    const match = (await file.text()).match(/-----BEGIN PRIVATE KEY-----([\s\S]+?)-----END PRIVATE KEY-----/);
+    const text = await file.text();
+    if (text.includes("BEGIN ENCRYPTED PRIVATE KEY")) {
+      throw new Error("'" + file.name + "' is encrypted: sign with 'martlet release approve', which asks for its passphrase.");
+    }
+    const match = text.match(/-----BEGIN PRIVATE KEY-----([\s\S]+?)-----END PRIVATE KEY-----/);
     if (!match) throw new Error("'" + file.name + "' is not a PEM file with a private key.");
-    const key = await crypto.subtle.importKey("pkcs8", fromBase64(match[1].replace(/\s/g, "")), { name: "Ed25519" }, true, ["sign"])
-      .catch(() => { throw new Error("'" + file.name + "' does not hold an Ed25519 key."); });
-    const publicKey = base64(fromBase64((await crypto.subtle.exportKey("jwk", key)).x));
-    const trusted = (await api("/keys")).items.find((item) => item.publicKey === publicKey);
-    if (!trusted) throw new Error("This key is not one of the trusted release keys.");
-    const release = form.dataset.release;
-    const { toBeSigned } = await api("/releases/" + release + "/to-be-signed?key=" + trusted.id);
-    const signature = await crypto.subtle.sign({ name: "Ed25519" }, key, fromBase64(toBeSigned));
-    await api("/releases/" + release + "/signatures", { keyId: trusted.id, signature: base64(signature) });
+    const bytes = fromBase64(match[1].replace(/\s/g, ""));
+    const noKey = () => { throw new Error("'" + file.name + "' does not hold an Ed25519 key."); };
+    // Readable only for as long as it takes to learn its public half.
+    const readable = await crypto.subtle.importKey("pkcs8", bytes, Ed25519, true, ["sign"]).catch(noKey);
+    const raw = fromBase64((await crypto.subtle.exportKey("jwk", readable)).x);
+    const key = await crypto.subtle.importKey("pkcs8", bytes, Ed25519, false, ["sign"]);
+    return { id: await keyID(raw), holder: file.name.replace(/\.pem$/, ""), raw, key };
+  }
+
+  async function sign(form) {
+    const chosen = $("#browser-key", form)?.value;
+    const signer = chosen ? (await browserKeys()).find((key) => key.id === chosen) : await keyOfFile($("#key-file", form).files[0]);
+    if (!signer) throw new Error("That key is no longer in this browser.");
+    const release = "/releases/" + form.dataset.release;
+    const { toBeSigned } = await api(release + "/to-be-signed?key=" + signer.id);
+    const signature = await crypto.subtle.sign(Ed25519, signer.key, fromBase64(toBeSigned));
+    await api(release + "/signatures", { keyId: signer.id, signature: base64(signature) });
+    if (!chosen && $("#remember-key", form)?.checked) await keyStore("readwrite", (keys) => keys.put(signer));
     location.reload();
   }
-  $("form[data-release]")?.addEventListener("submit", (event) => {
+
+  // The card that the holder of the root needs (docs/trust.md), as martlet key create writes it.
+  function card(entry) {
+    const head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]; // SubjectPublicKeyInfo, RFC 8410
+    return "Martlet public key\nkind: release\nholder: " + entry.holder + "\nid: " + entry.id + "\npublic: " + hexadecimal(entry.raw)
+      + "\n-----BEGIN PUBLIC KEY-----\n" + base64([...head, ...entry.raw]) + "\n-----END PUBLIC KEY-----\n";
+  }
+
+  async function makeKey(form) {
+    const holder = $("input", form).value.trim();
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(holder)) throw new Error("Say who holds it, with A-Z a-z 0-9 _ -.");
+    const pair = await crypto.subtle.generateKey(Ed25519, false, ["sign", "verify"])
+      .catch(() => { throw new Error("This browser makes no Ed25519 keys: use 'martlet key create'."); });
+    const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
+    const entry = { id: await keyID(raw), holder, raw, key: pair.privateKey };
+    await keyStore("readwrite", (keys) => keys.put(entry));
+    form.reset();
+    await showBrowserKeys();
+  }
+
+  async function showBrowserKeys() {
+    const select = $("#browser-key"), list = $("#browser-keys");
+    if (!select && !list) return;
+    const keys = await browserKeys().catch(() => []);
+    if (select && keys.length > 0 && select.options.length === 1) {
+      for (const key of keys) select.prepend(new Option(key.holder + " (" + key.id.slice(0, 8) + ", in this browser)", key.id));
+      select.selectedIndex = 0;
+      select.closest(".field").hidden = false;
+      chooseKey(select);
+    }
+    if (!list) return;
+    list.replaceChildren(...keys.map((key) => {
+      const item = $("#browser-key-item").content.cloneNode(true);
+      $("strong", item).textContent = key.holder;
+      $("pre", item).textContent = card(key);
+      $("[data-copy]", item).dataset.copy = card(key);
+      $("[data-forget]", item).dataset.forget = key.id;
+      return item;
+    }));
+  }
+  const chooseKey = (select) => { for (const part of $$("[data-key-file]")) part.hidden = select.value !== ""; };
+
+  document.addEventListener("change", (event) => { if (event.target.id === "browser-key") chooseKey(event.target); });
+  document.addEventListener("submit", (event) => {
+    const action = event.target.matches("form[data-release]") ? sign : event.target.matches("form[data-make-key]") ? makeKey : null;
+    if (!action) return;
     event.preventDefault();
-    guarded(() => sign(event.target));
+    guarded(() => action(event.target));
   });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-forget]");
+    if (!button || !window.confirm("Forget this key? It cannot be brought back.")) return;
+    guarded(async () => { await keyStore("readwrite", (keys) => keys.delete(button.dataset.forget)); await showBrowserKeys(); });
+  });
+  document.addEventListener("refreshed", showBrowserKeys);
+  showBrowserKeys();
 })();

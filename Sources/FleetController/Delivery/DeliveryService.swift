@@ -17,6 +17,8 @@ final class DeliveryService: Sendable {
     struct Held: Sendable {
         var isAudited = false
         var roles: Int64?
+        /// When the time was given last.
+        var time: Instant?
         var releases: Set<Digest> = []
         /// Images that do not fit below the cap on retained bytes: devices ask for their chunks.
         var byRequest: Set<Digest> = []
@@ -63,6 +65,7 @@ final class DeliveryService: Sendable {
     func round() async throws {
         if !held.withLock({ $0.isAudited }) { try await audit() }
         try await publishRoles()
+        try await publishTime()
         try await prepareDeliveries()
         try await publishBlobs()
         try await publishReleases()
@@ -77,7 +80,22 @@ final class DeliveryService: Sendable {
             held.withLock({ $0.roles }) != document.number
         else { return }
         try await deliver(.roles, [UInt8](document.message), priority: .control)
-        held.withLock { $0.roles = document.number }
+        held.withLock {
+            $0.roles = document.number
+            $0.time = nil
+        }
+    }
+
+    /// The time follows the roles that say whose word on it counts, at every connect, and from then on at its interval.
+    private func publishTime() async throws {
+        let now = context.now()
+        let last = held.withLock { $0.time }
+        if let last, now >= last, now.since(last) < context.configuration.timeInterval { return }
+        guard let roles = try await context.read({ try TrustRows.roles($0) }),
+            let message = try ServiceKeys(context.configuration).signedTime(roles, at: now)
+        else { return }
+        try await deliver(.time, message, priority: .control)
+        held.withLock { $0.time = now }
     }
 
     private func publishReleases() async throws {

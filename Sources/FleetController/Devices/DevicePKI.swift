@@ -1,4 +1,5 @@
 public import FleetModel
+import FleetStore
 
 /// What the public-key infrastructure does for devices: issued once, never stored here in private form.
 public protocol DevicePKI: Sendable {
@@ -17,6 +18,27 @@ public struct IssuedIdentity: Sendable {
     public var signingKey: [UInt8]
     /// Serial number of `cert.pem`, hexadecimal.
     public var certificateSerial: String
+
+    /// With the newest root to pin, if the first one was rotated away: its thief finds no new device that believes it.
+    func pinning(_ root: TrustedKeyRecord?) -> IssuedIdentity {
+        guard let root, files["root.pub"] != nil else { return self }
+        var pinning = self
+        pinning.files["root.pub"] = "\(Hexadecimal.text(root.publicKey))\n"
+        return pinning
+    }
+
+    /// With these tags in `device.conf`: what releases and delegations are bound to is judged by what the device itself
+    /// knows of itself, not by what a controller says of it. Tags whose text that file cannot hold are left out.
+    func bound(to tags: [String: String]) -> IssuedIdentity {
+        let held = tags.filter { key, value in
+            !key.isEmpty && !(key + value).contains { ",=\"#\n\r".contains($0) }
+        }
+        guard !held.isEmpty, let configuration = files["device.conf"] else { return self }
+        let text = held.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+        var bound = self
+        bound.files["device.conf"] = configuration + "tags = \(text)\n"
+        return bound
+    }
 
     public init(files: [String: String], signingKey: [UInt8], certificateSerial: String) {
         self.files = files

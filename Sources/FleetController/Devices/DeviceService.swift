@@ -19,7 +19,8 @@ public struct DeviceService: Sendable {
         guard try await context.read({ try !DeviceRecord.exists($0, key: request.id) }) else {
             throw ControllerError(.conflict, "device '\(request.id)' exists", hint: "choose another id or revoke it")
         }
-        let issued = try pki.issue(request.id)
+        let root = try await context.read { try TrustRows.roots($0).first { $0.revokedAt == nil } }
+        let issued = try pki.issue(request.id).bound(to: request.tags).pinning(root)
         let policy = context.configuration.devicePolicy
         try await context.perform(
             Command("devices.provision", by: caller, role: .operator, subject: request.id)

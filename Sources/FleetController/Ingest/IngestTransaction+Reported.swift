@@ -39,9 +39,7 @@ extension IngestTransaction {
             let signed = try COSESign(decoding: message)
             let raw = [UInt8](device.signingKey)
             let key = TrustedKey(id: try VerificationKey(raw: raw).keyID, publicKey: raw, holder: device.id.text)
-            try signed.verify(threshold: 1, keys: [key], context: .receipt) { key, signature, message in
-                (try? VerificationKey(raw: key))?.verify(signature: signature, message: message) ?? false
-            }
+            try signed.verify(threshold: 1, keys: [key], context: .receipt, using: VerificationKey.check)
             receipt = try Receipt(decoding: signed.payload)
         } catch {
             outcome.refuse(device.id, "badReceipt", "a receipt that is not signed by the device: \(error)")

@@ -183,10 +183,14 @@ struct RetrainService: Sendable {
         case .watching: return nil
         case .training(let since, let reason, nil): return try await train(since, reason, document, policy)
         case .training(_, _, let run?): return try await context.read { try Self.ending($0, run) }
-        case .releasing(let run, let version): return try await makeRelease(run, version, policy)
+        case .releasing(let run, let version): return try await release(run, version, document, policy)
+        case .canary(let run, let version, let name):
+            return try await canary(run, version, name, document, policy)
         case .approving(let run, let release):
             let now = context.now()
-            return try await context.read { try Self.decision($0, run, release, at: now) }
+            let next = try await context.read { try Self.decision($0, run, release, at: now) }
+            if next == .watching { try await abandon(release, run) }
+            return next
         case .rollingOut(let run, let release):
             try await startRollout(run, release, document)
             return .watching
@@ -283,34 +287,5 @@ struct RetrainService: Sendable {
                     title: "Policy \(policy) cannot start training", reason: error.message,
                     action: error.hint.isEmpty ? "Mend the policy." : error.hint), at: now, changes: &changes)
         }
-    }
-
-    private func makeRelease(_ run: Int64, _ version: VersionID, _ policy: String) async throws -> RetrainJourney {
-        let (found, slot) = try await context.read { database in
-            let own = Column("model") == version.model
-            let found = try ReleasePartRecord.filter(own && Column("number") == version.number).fetchOne(database)
-            let slot = try ReleasePartRecord.filter(own).fetchOne(database)?.slot
-            return (found?.release, slot ?? .main)
-        }
-        if let found { return .approving(run: run, release: found) }
-        let release = try await releases.create(
-            ReleaseRequest(versions: [slot: version], note: "policy \(policy), training run \(run)"), by: .controller)
-        return .approving(run: run, release: release.record.name)
-    }
-
-    private func startRollout(_ run: Int64, _ release: ReleaseName, _ document: RetrainDocument) async throws {
-        guard let plan = try document.rolloutWaves() else { return }
-        let found = try await context.read { database in
-            try RolloutRecord.filter(Column("release") == release && Column("trainingRun") == run).fetchOne(database)
-        }
-        var rollout = found
-        if rollout == nil {
-            rollout = try await rollouts.create(
-                RolloutRequest(release: release, selector: plan.selector, waves: plan.waves, trainingRun: run),
-                by: .controller)
-        }
-        // A rollout that was started before a restart, or by a person, is left alone.
-        guard let rollout, let id = rollout.id, rollout.state == .scheduled else { return }
-        _ = try await rollouts.start(id, reason: "training run \(run)", by: .controller)
     }
 }

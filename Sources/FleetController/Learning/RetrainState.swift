@@ -10,6 +10,8 @@ enum RetrainJourney: Hashable, Sendable {
     case training(since: Instant, reason: String, run: Int64?)
     /// A run brought a version; its release is to be made, or found.
     case releasing(run: Int64, version: VersionID)
+    /// A release under the automation key's signature proves itself on the canaries of a delegation.
+    case canary(run: Int64, version: VersionID, release: ReleaseName)
     /// The release waits for people's signatures.
     case approving(run: Int64, release: ReleaseName)
     /// The release is approved; its rollout is to be started, or found.
@@ -70,6 +72,12 @@ private struct StoredRetrainState: Codable {
             self.run = run
             model = version.model.text
             number = version.number
+        case .canary(let run, let version, let release):
+            phase = "canary"
+            self.run = run
+            model = version.model.text
+            number = version.number
+            self.release = release.text
         case .approving(let run, let release):
             phase = "approving"
             self.run = run
@@ -81,14 +89,20 @@ private struct StoredRetrainState: Codable {
         }
     }
 
+    private var version: VersionID? {
+        guard let model, let number else { return nil }
+        return VersionID(model: ModelName(unchecked: model), number: number)
+    }
+
     var journey: RetrainJourney {
         let name = release.map(ReleaseName.init(unchecked:))
         switch (phase, run) {
         case ("training", let run):
             return .training(since: Instant(milliseconds: decided ?? 0), reason: reason ?? "", run: run)
-        case ("releasing", let run?):
-            guard let model, let number else { return .watching }
-            return .releasing(run: run, version: VersionID(model: ModelName(unchecked: model), number: number))
+        case ("releasing", let run?): return version.map { .releasing(run: run, version: $0) } ?? .watching
+        case ("canary", let run?):
+            guard let version, let name else { return .watching }
+            return .canary(run: run, version: version, release: name)
         case ("approving", let run?): return name.map { .approving(run: run, release: $0) } ?? .watching
         case ("rollingOut", let run?): return name.map { .rollingOut(run: run, release: $0) } ?? .watching
         default: return .watching

@@ -151,13 +151,14 @@ public struct TrainingService: Sendable {
         }
     }
 
-    /// The newest version of a model that a released release carries.
+    /// The newest version of a model that a release carries which people signed and that is in use.
     static func releasedVersion(_ database: Database, of model: ModelName) throws -> VersionID? {
         let number = try Int.fetchOne(
             database,
             sql: """
                 SELECT part.number FROM release_part AS part JOIN release ON release.name = part.release
-                WHERE part.model = ? AND release.stage = ? ORDER BY release.counter DESC LIMIT 1
+                WHERE part.model = ? AND release.stage = ? AND release.automationKey IS NULL
+                ORDER BY release.counter DESC LIMIT 1
                 """, arguments: [model, ReleaseStage.released])
         return number.map { VersionID(model: model, number: $0) }
     }

@@ -95,6 +95,7 @@ struct Housekeeping: Sendable {
         let deliveries = before(Self.deliveryLifetime)
         let quiet = before(Self.refusalQuiet)
         try await context.write { database, changes in
+            try TrustWatch.look(database, at: now, changes: &changes)
             try database.execute(sql: "DELETE FROM sample_part WHERE receivedAt < ?", arguments: [parts])
             try database.execute(sql: "DELETE FROM drift_point WHERE at < ?", arguments: [points])
             try database.execute(

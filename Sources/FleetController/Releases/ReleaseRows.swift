@@ -124,7 +124,9 @@ enum ReleaseRows {
         guard let trusted = try TrustedKeyRecord.fetchOne(database, key: key), trusted.use == .release,
             trusted.revokedAt == nil
         else {
-            throw ControllerError(.badSignature, "'\(key)' is no release key", hint: "see GET /api/v1/keys")
+            throw ControllerError(
+                .badSignature, "key '\(key)' is none of the release keys that the roles list",
+                hint: "the holder of the root adds it (docs/trust.md); GET /api/v1/keys lists those that count")
         }
         let message = COSESign.toBeSigned(payload: [UInt8](record.manifest), context: .release, keyID: key)
         guard try VerificationKey(raw: [UInt8](trusted.publicKey)).verify(signature: signature, message: message)
@@ -156,14 +158,24 @@ enum ReleaseRows {
         guard isComplete, hasApprover, missing(manifest).isEmpty else { return false }
         let message = COSESign(
             payload: [UInt8](record.manifest),
-            signatures: signatures.map { COSESign.Signature(keyID: $0.key, signature: [UInt8]($0.signature)) }
-        ).encoded()
+            signatures: signatures.map { COSESign.Signature(keyID: $0.key, signature: [UInt8]($0.signature)) })
+        try approve(database, record, message, at: now)
+        return true
+    }
+
+    /// Fixes a release's signed message and so its digest.
+    ///
+    /// - Parameter automationKey: the key that signed it alone, within a delegation; nil if people signed.
+    static func approve(
+        _ database: Database, _ record: ReleaseRecord, _ message: COSESign, automationKey: KeyID? = nil, at now: Instant
+    ) throws {
+        let bytes = message.encoded()
         var record = record
         record.stage = .approved
-        record.signed = Data(message)
-        record.digest = SHA256.hash(message)
+        record.signed = Data(bytes)
+        record.digest = SHA256.hash(bytes)
+        record.automationKey = automationKey
         record.approvedAt = now
         try record.update(database)
-        return true
     }
 }

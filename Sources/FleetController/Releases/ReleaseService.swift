@@ -48,6 +48,12 @@ public struct ReleaseService: Sendable {
         return COSESign.toBeSigned(payload: [UInt8](record.manifest), context: .release, keyID: key)
     }
 
+    /// The release as a message without signatures (COSE_Sign): what people carry to where their keys are.
+    public func unsigned(_ name: ReleaseName) async throws -> [UInt8] {
+        let record = try await context.read { try ReleaseRows.record($0, name) }
+        return COSESign(payload: [UInt8](record.manifest)).encoded()
+    }
+
     /// Takes a signature. When the threshold of distinct keys *and* identities is reached, one of them an approver's,
     /// the release is approved: its signed message and so its digest are fixed.
     public func sign(

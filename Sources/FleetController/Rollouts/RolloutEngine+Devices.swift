@@ -9,10 +9,12 @@ extension RolloutEngine {
     /// Devices as a rollout needs to know them.
     static func candidates(_ database: Database, _ record: RolloutRecord) throws -> [RolloutCandidate] {
         let slot = try ReleasePartRecord.first(database, where: "release = ? ORDER BY slot", [record.release])?.slot
-        return try DeviceQueries.select(database, record.selector).map { id in
+        let limit = try DelegatedReach.limit(database, ReleaseRows.record(database, record.release))
+        return try DeviceQueries.select(database, record.selector).compactMap { id in
+            let tags = try DeviceQueries.tags(database, of: id)
+            guard limit?.contains(id, tags: tags) ?? true else { return nil }
             let row = try DeviceSlotRecord.first(database, where: "device = ? AND slot = ?", [id, slot])
-            return RolloutCandidate(
-                device: id, tags: try DeviceQueries.tags(database, of: id), champion: row?.champion)
+            return RolloutCandidate(device: id, tags: tags, champion: row?.champion)
         }
     }
 
@@ -91,7 +93,9 @@ extension RolloutEngine {
         let records = try RolloutRecord.filter(open.contains(Column("state"))).order(Column("id").desc)
             .fetchAll(database)
         for record in records {
-            guard try ReleaseRows.record(database, record.release).stage != .retired else { continue }
+            let release = try ReleaseRows.record(database, record.release)
+            // What a delegation that is over signed is offered to no newcomer.
+            guard release.stage != .retired, try DelegatedReach.stands(database, release) else { continue }
             let row = RolloutDeviceRecord.filter(Column("rollout") == record.id && Column("device") == device)
             if try row.fetchCount(database) > 0 { return }
             guard let candidate = try Self.candidates(database, record).first(where: { $0.device == device }) else {

@@ -74,7 +74,9 @@ public struct RolloutService: Sendable {
             for event in events { _ = machine.handle(event, at: scope.now) }
             guard machine.allows(action) else { throw Self.refusal(action, record) }
             guard action != .start || !machine.snapshot.devices.isEmpty else {
-                throw ControllerError(.wrongState, "rollout \(id) reaches no device", hint: "look at its selectors")
+                throw ControllerError(
+                    .wrongState, "rollout \(id) reaches no device",
+                    hint: try Self.reachHint(database, record.release))
             }
             events.append(.command(action, reason: reason))
             var engine = RolloutEngine(database: database, now: scope.now, devicePolicy: policy, caller: caller)
@@ -85,6 +87,14 @@ public struct RolloutService: Sendable {
         }
         deliver()
         return record
+    }
+
+    private static func reachHint(_ database: Database, _ name: ReleaseName) throws -> String {
+        guard let limit = try DelegatedReach.limit(database, ReleaseRows.record(database, name)) else {
+            return "look at its selectors"
+        }
+        return "the automation key signed '\(name)' alone: it reaches \(limit.delegation.canaryShare) of "
+            + "\(limit.delegation.group), and people must sign a release for more"
     }
 
     private static func refusal(_ action: RolloutCommand, _ record: RolloutRecord) -> ControllerError {

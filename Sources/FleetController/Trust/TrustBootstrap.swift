@@ -12,7 +12,7 @@ public struct NewReleaseKey: Sendable {
     public var file: URL
 }
 
-/// The fleet's first role document.
+/// The fleet's first role document, for a start in one step. A ceremony with an offline root is `martlet root`.
 extension TrustService {
     /// How long a role document is valid.
     static let rolesLifetime = Interval.minutes(365 * 24 * 60)
@@ -22,13 +22,13 @@ extension TrustService {
     /// Makes a release key for each holder and a role document under the root key that trusts them.
     ///
     /// The private halves are written to `keys/HOLDER.pem` of the data folder for their holders to take away; the
-    /// controller itself never signs a release. The root key should leave the machine as well.
+    /// controller itself never signs a release. The root key should leave the machine as well. The time key stays.
     public func initialise(
         holders: [String], threshold: Int = Self.standardThreshold, by caller: Identity
     ) async throws -> [NewReleaseKey] {
         try caller.require(.admin, for: "trust.initialise")
         guard threshold >= 1, holders.count >= threshold, Set(holders).count == holders.count,
-            holders.allSatisfy({ (try? KeyID($0)) != nil && $0 != "root" })
+            holders.allSatisfy({ (try? KeyID($0)) != nil && !["root", "time", "automation"].contains($0) })
         else {
             throw ControllerError(
                 .invalid, "\(threshold) of \(holders.count) keys: name at least \(threshold) different holders",
@@ -39,31 +39,28 @@ extension TrustService {
         let number = (try await document()?.number ?? 0) + 1
         let keys = try holders.map { holder in
             let file = folder.appendingPathComponent("\(holder).pem")
-            let key =
-                FileManager.default.fileExists(atPath: file.path)
-                ? try SigningKey(pemFile: file.path) : try Self.makeKey(file)
+            let key = try Self.key(file)
             return (key: key, new: NewReleaseKey(holder: holder, id: key.keyID, file: file))
         }
+        let timeKey = try Self.key(context.configuration.timeKeyFile)
         let roles = TrustRoles(
             number: UInt64(number), expires: context.now().advanced(by: Self.rolesLifetime),
             releaseKeys: keys.map { TrustedKey(id: $0.key.keyID, publicKey: $0.key.publicKey, holder: $0.new.holder) },
-            threshold: threshold)
-        let payload = roles.encoded()
-        let message = COSESign(
-            payload: payload,
-            signatures: [
-                .init(
-                    keyID: root.keyID,
-                    signature: try root.sign(
-                        COSESign.toBeSigned(payload: payload, context: .roles, keyID: root.keyID)))
-            ])
-        try await install(message.encoded(), root: root.publicKey, by: caller)
+            threshold: threshold,
+            timeKeys: [TrustedKey(id: timeKey.keyID, publicKey: timeKey.publicKey, holder: "controller")])
+        var message = COSESign(payload: roles.encoded())
+        try message.sign(.roles, keyID: root.keyID, using: root.sign)
+        try await install(
+            message.encoded(),
+            firstRoot: TrustedKey(id: root.keyID, publicKey: root.publicKey, holder: "root"), by: caller)
         return keys.map(\.new)
     }
 
-    private static func makeKey(_ file: URL) throws -> SigningKey {
+    /// The key in a file, made if there is none.
+    private static func key(_ file: URL) throws -> SigningKey {
+        if FileManager.default.fileExists(atPath: file.path) { return try SigningKey(pemFile: file.path) }
         let key = try SigningKey.generate()
-        try key.write(pemFile: file.path)
+        try key.create(pemFile: file.path)
         return key
     }
 }

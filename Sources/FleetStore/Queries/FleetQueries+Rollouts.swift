@@ -19,6 +19,11 @@ public struct RolloutOverview: Sendable {
     public var rollout: RolloutRecord
     public var waves: [WaveOverview]
     public var versions: [VersionID]
+    /// Who must sign before it can start; nil unless it waits for that.
+    public var waitsFor: String?
+
+    /// Why it does not go on: what stopped it, or whose signatures it waits for.
+    public var reason: String? { waitsFor ?? rollout.pauseReason }
 
     public var devices: Int { waves.reduce(0) { $0 + $1.devices } }
     public var succeeded: Int { waves.reduce(0) { $0 + $1.succeeded } }
@@ -79,6 +84,22 @@ extension FleetQueries {
         let parts = try ReleasePartRecord.filter(Column("release") == rollout.release.text).fetchAll(database)
         return RolloutOverview(
             rollout: rollout, waves: waves.map { WaveOverview(wave: $0, counts: counts[$0.ordinal] ?? [:]) },
-            versions: parts.map(\.version))
+            versions: parts.map(\.version), waitsFor: try waitsFor(rollout, database))
+    }
+
+    private static func waitsFor(_ rollout: RolloutRecord, _ database: Database) throws -> String? {
+        guard rollout.state == .awaitingApproval else { return nil }
+        let threshold = try TrustDocumentRecord.order(Column("number").desc).fetchOne(database)?.threshold
+        guard let threshold else { return "no role document says yet who may sign" }
+        let signed = try ReleaseSignatureRecord.filter(Column("release") == rollout.release).fetchAll(database)
+            .map(\.key)
+        let keys = try TrustedKeyRecord.filter(Column("use") == KeyUse.release && Column("revokedAt") == nil)
+            .order(Column("holder")).fetchAll(database)
+        let done = keys.filter { signed.contains($0.id) }.map(\.holder)
+        let open = keys.filter { !signed.contains($0.id) }.map(\.holder)
+        return "release '\(rollout.release)' needs the signatures of \(threshold) people"
+            + (done.isEmpty ? "" : "; signed: \(done.joined(separator: ", "))")
+            + "; may sign: \(open.joined(separator: ", "))"
+            + (signed.count >= threshold ? "; one of them must have the role approver" : "")
     }
 }

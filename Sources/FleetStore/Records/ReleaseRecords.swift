@@ -16,6 +16,8 @@ public struct ReleaseRecord: Codable, Hashable, Sendable, FetchableRecord, Persi
     public var digest: Digest?
     /// The encoded COSE_Sign message, once enough keys have signed.
     public var signed: Data?
+    /// The automation key that signed it alone, for the canaries of a delegation; nil if people sign it.
+    public var automationKey: KeyID?
     public var note: String
     public var createdAt: Instant
     public var createdBy: String
@@ -25,7 +27,8 @@ public struct ReleaseRecord: Codable, Hashable, Sendable, FetchableRecord, Persi
 
     public init(
         name: ReleaseName, counter: Int64, stage: ReleaseStage, manifest: Data, digest: Digest? = nil,
-        signed: Data? = nil, note: String = "", createdAt: Instant, createdBy: String, expiresAt: Instant,
+        signed: Data? = nil, automationKey: KeyID? = nil, note: String = "", createdAt: Instant, createdBy: String,
+        expiresAt: Instant,
         approvedAt: Instant? = nil, retiredAt: Instant? = nil
     ) {
         self.name = name
@@ -34,6 +37,7 @@ public struct ReleaseRecord: Codable, Hashable, Sendable, FetchableRecord, Persi
         self.manifest = manifest
         self.digest = digest
         self.signed = signed
+        self.automationKey = automationKey
         self.note = note
         self.createdAt = createdAt
         self.createdBy = createdBy

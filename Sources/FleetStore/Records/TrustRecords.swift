@@ -103,6 +103,10 @@ public enum KeyUse: String, Codable, Hashable, Sendable, DatabaseValueConvertibl
     case root
     /// Releases.
     case release
+    /// The time.
+    case time
+    /// Releases within a delegation.
+    case automation
 }
 
 /// A role document that the root signed.

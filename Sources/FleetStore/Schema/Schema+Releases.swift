@@ -1,4 +1,9 @@
 extension Schema {
+    /// Releases that an automation key signed within a delegation.
+    static let automation = """
+        ALTER TABLE release ADD COLUMN automationKey TEXT;
+        """
+
     /// Releases: what they hold, whose signatures they carry, what they came from.
     static let releases = """
         CREATE TABLE release (

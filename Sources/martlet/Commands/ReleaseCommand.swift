@@ -4,11 +4,14 @@ import FleetCrypto
 import FleetModel
 import Foundation
 
-/// `martlet release`: make, sign and approve releases. Private keys never leave this machine.
+/// `martlet release`: make, sign and approve releases. Private keys never leave the machine that signs.
 struct ReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release", abstract: "Create, sign, approve, list and show releases.",
-        subcommands: [Create.self, Approve.self, Reject.self, List.self, Show.self])
+        subcommands: [
+            Create.self, Approve.self, ExportUnsigned.self, Sign.self, AddSignature.self, Reject.self, List.self,
+            Show.self,
+        ])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -24,7 +27,10 @@ struct ReleaseCommand: AsyncParsableCommand {
         @Option(help: "Describe a pushed version by this dataset version, dataset:number.")
         var dataset: String?
         @Option(help: "Days until devices no longer install it.") var expiresDays: Int?
+        @Option(help: "A selector that it is bound to, such as region=eu,line=3; repeatable: any of them will do.")
+        var scope: [String] = []
         @Option(help: "Your release key (PEM); without it the release stays unsigned.") var key: String?
+        @OptionGroup var passphrase: PassphraseOptions
 
         func run() async throws {
             let version = try Arguments.version(version)
@@ -38,12 +44,14 @@ struct ReleaseCommand: AsyncParsableCommand {
                 body["dataset"] = .string(described.model.text)
                 body["datasetVersion"] = .number(Double(described.number))
             }
+            if !scope.isEmpty { body["scope"] = .array(scope.map(JSONValue.string)) }
+            let signingKey = try key.map(passphrase.signingKey)
             try await client.run { api in
                 var release = try await api.post("/api/v1/releases", .object(body))
                 guard let name = release["name"].string else {
                     throw FleetClientError.malformed(path: "/api/v1/releases", reason: "the release has no name")
                 }
-                if let key { release = try await ReleaseSigning.sign(name, with: key, api: api) }
+                if let signingKey { release = try await ReleaseSigning.sign(name, with: signingKey, api: api) }
                 try client.show(release) { "release \($0["name"].cell) is \($0["stage"].cell)" }
             }
         }
@@ -51,15 +59,20 @@ struct ReleaseCommand: AsyncParsableCommand {
 
     struct Approve: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Approve a release by signing it with your key.",
-            discussion: "It becomes approved when the threshold of distinct keys and people is reached.")
+            abstract: "Approve a release by signing it with your key, all in one step.",
+            discussion: """
+                It becomes approved when the threshold of distinct keys and people is reached. With a key that never \
+                sees a network: release export-unsigned, release sign there, release add-signature.
+                """)
         @OptionGroup var client: ClientOptions
         @Argument(help: "The release's name.") var release: String
         @Option(help: "Your release key (PEM).") var key: String
+        @OptionGroup var passphrase: PassphraseOptions
 
         func run() async throws {
+            let signingKey = try passphrase.signingKey(key)
             try await client.run { api in
-                let answer = try await ReleaseSigning.sign(release, with: key, api: api)
+                let answer = try await ReleaseSigning.sign(release, with: signingKey, api: api)
                 try client.show(answer) { "release \($0["name"].cell) is \($0["stage"].cell)" }
             }
         }
@@ -105,22 +118,5 @@ struct ReleaseCommand: AsyncParsableCommand {
                 try client.show(try await api.get("/api/v1/releases/\(release)"), Details.text)
             }
         }
-    }
-}
-
-/// Signing a release with a key file.
-enum ReleaseSigning {
-    /// Fetches what is to be signed, signs it and posts the signature.
-    static func sign(_ release: String, with keyFile: String, api: FleetClient) async throws -> JSONValue {
-        let key = try SigningKey(pemFile: keyFile)
-        let path = "/api/v1/releases/\(release)"
-        let answer = try await api.get("\(path)/to-be-signed", query: [("key", key.keyID.text)])
-        guard let text = answer["toBeSigned"].string, let bytes = Data(base64Encoded: text) else {
-            throw FleetClientError.malformed(path: path, reason: "there is nothing to sign in it")
-        }
-        let signature = try key.sign([UInt8](bytes))
-        return try await api.post(
-            "\(path)/signatures",
-            ["keyId": .string(key.keyID.text), "signature": .string(Data(signature).base64EncodedString())])
     }
 }

@@ -30,6 +30,19 @@ extension Setting {
         "trust.init_keys", .list, default: "", "Release keys to make on an empty data folder, one per person.")
     static let threshold = Setting(
         "trust.threshold", .integer(1...16), default: "2", "Distinct release keys that must sign a release.")
+    static let root = Setting(
+        "trust.root", .path, default: "",
+        "Card of an offline root (martlet key create --kind root) to pin on an empty data folder; else one is made here."
+    )
+    static let timeKey = Setting(
+        "trust.time_key", .path, default: "",
+        "Private key that signs the time (default: keys/time.pem of the data folder).")
+    static let timeSeconds = Setting(
+        "trust.time_seconds", .integer(0...86_400), default: "3600",
+        "Seconds between signed times for devices without a clock; 0 publishes none.")
+    static let automationKey = Setting(
+        "trust.automation_key", .path, default: "",
+        "Private key that signs what a delegation allows (default: keys/automation.pem of the data folder).")
     static let reportSeconds = Setting(
         "devices.report_interval", .integer(1...86_400), default: "60", "Seconds between a device's reports.")
     static let groupBy = Setting(
@@ -64,7 +77,8 @@ enum Settings {
     static let all: [Setting] = [
         .data, .httpHost, .httpPort, .tlsCertificate, .tlsKey, .broker, .brokerHost, .brokerNames, .brokerPort,
         .brokerAuthority,
-        .brokerCertificate, .brokerKey, .initKeys, .threshold, .reportSeconds, .groupBy, .retainedBytes, .trainers,
+        .brokerCertificate, .brokerKey, .initKeys, .threshold, .root, .timeKey, .timeSeconds, .automationKey,
+        .reportSeconds, .groupBy, .retainedBytes, .trainers,
         .trainingLimit, .trainerEnvironment, .reportDays, .sampleDays, .receiptDays, .logLevel,
     ]
 }

@@ -101,6 +101,9 @@ final class LearningFleet {
             try database.execute(
                 sql: "UPDATE release SET stage = ?, digest = coalesce(digest, ?) WHERE name = ?",
                 arguments: [stage, SHA256.hash(Array(name.text.utf8)), name])
+            guard stage == .approved else { return }
+            var engine = RolloutEngine(database: database, now: .now(), devicePolicy: DevicePolicy())
+            try engine.releaseApproved(name)
         }
     }
 

@@ -164,7 +164,7 @@ final class Fixture: Sendable {
         now: @escaping @Sendable () -> Instant
     ) async throws -> FleetController {
         try FileManager.default.createDirectory(at: configuration.keyFolder, withIntermediateDirectories: true)
-        for (name, key) in [(holder: "root", key: root)] + people {
+        for (name, key) in [(holder: "root", key: root), (holder: "time", key: try key("time"))] + people {
             try key.write(pemFile: configuration.keyFolder.appendingPathComponent("\(name).pem").path)
         }
         let controller = try FleetController(

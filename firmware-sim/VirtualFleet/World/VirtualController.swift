@@ -69,6 +69,8 @@ final class VirtualController: @unchecked Sendable {
             self.store = store
             var configuration = ControllerConfiguration(dataFolder: world.fixture.folder)
             configuration.devicePolicy = world.fixture.policy
+            // A world sets its devices' clocks itself.
+            configuration.timeInterval = .seconds(0)
             stepped = SteppedController(
                 configuration: configuration, store: store, blobs: world.fixture.blobs, network: network(),
                 logger: Self.silent, bugs: world.bugs, now: { [clock] in clock.now })
