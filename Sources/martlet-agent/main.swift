@@ -28,14 +28,21 @@ func run(_ configuration: AgentConfiguration) throws(DeviceError) -> Never {
 }
 
 do throws(DeviceError) {
-    let options = try AgentOptions(Array(CommandLine.arguments.dropFirst()))
+    var options = try AgentOptions(Array(CommandLine.arguments.dropFirst()))
     switch options.task {
     case .help: print(AgentOptions.usage)
     case .version: print("martlet-agent \(AgentVersion.current)")
     case .check:
         _ = try AgentConfiguration(options)
         print("the configuration is good")
-    case .run: try run(try AgentConfiguration(options))
+    case .enrol:
+        if options.claim == "-" { options.claim = readLine() ?? "" }
+        let enroller = try AgentConfiguration.enroller(options)
+        try enroller?.attempt()
+        if let enroller { print("enrolled as \(enroller.device); the identity is in \(enroller.folder)") }
+    case .run:
+        try AgentConfiguration.enroller(options)?.insist(log: log)
+        try run(try AgentConfiguration(options))
     }
 } catch {
     log("\(error)")

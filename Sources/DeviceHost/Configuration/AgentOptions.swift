@@ -5,6 +5,8 @@ public struct AgentOptions: Equatable, Sendable {
         case run
         /// Read and check the configuration, and end.
         case check
+        /// Get an identity for a claim, and end.
+        case enrol
         case help
         case version
     }
@@ -16,15 +18,24 @@ public struct AgentOptions: Equatable, Sendable {
     public var data: String?
     public var socket: String?
     public var port: String?
+    /// For `enrol`: the claim's text, a controller's address in place of the claim's, and the device's id.
+    public var claim: String?
+    public var url: String?
+    public var id: String?
 
     /// What `--help` prints.
     public static let usage = """
         usage: martlet-agent [options]
+               martlet-agent enrol --claim CLAIM [--url URL] [--id ID] [--identity FOLDER] [--config FILE]
           --config FILE      agent.conf, or an identity's device.conf (default: /etc/martlet/agent.conf)
           --identity FOLDER  the identity that `martlet device provision` wrote
           --data FOLDER      where the device keeps its state
           --socket PATH      serve the local API on this Unix socket
           --port PORT        serve the local API on 127.0.0.1:PORT
+          enrol              make keys, and get a certificate for a claim of `martlet device claim`
+          --claim CLAIM      the claim's text, or - to read it from standard input
+          --url URL          the controller's address, if not the claim's
+          --id ID            the device's id, if the claim names none (default: the host name)
           --check            check the configuration and end
           --version, --help
         """
@@ -32,6 +43,10 @@ public struct AgentOptions: Equatable, Sendable {
     /// Reads the arguments after the program's name.
     public init(_ arguments: [String]) throws(DeviceError) {
         var rest = arguments[...]
+        if rest.first == "enrol" {
+            task = .enrol
+            rest = rest.dropFirst()
+        }
         while let argument = rest.popFirst() {
             switch argument {
             case "--help", "-h": task = .help
@@ -41,9 +56,19 @@ public struct AgentOptions: Equatable, Sendable {
             case "--identity": identity = try Self.value(of: argument, &rest)
             case "--data": data = try Self.value(of: argument, &rest)
             case "--socket": socket = try Self.value(of: argument, &rest)
+            case "--claim": claim = try Self.value(of: argument, &rest)
+            case "--url": url = try Self.value(of: argument, &rest)
+            case "--id": id = try Self.value(of: argument, &rest)
             case "--port": port = try Self.value(of: argument, &rest)
             default: throw DeviceError(.invalidConfiguration, "unknown option \(argument); see martlet-agent --help")
             }
+        }
+        guard task != .enrol || claim != nil else {
+            throw DeviceError(.invalidConfiguration, "enrol needs --claim; see martlet-agent --help")
+        }
+        guard task == .enrol || (claim == nil && url == nil && id == nil) else {
+            throw DeviceError(
+                .invalidConfiguration, "--claim, --url and --id belong to enrol; see martlet-agent --help")
         }
     }
 

@@ -28,6 +28,7 @@ enum Component: String, Hashable, Sendable, CaseIterable {
     case webhook = "Webhook"
     case auditEntry = "AuditEntry"
     case token = "Token"
+    case claim = "Claim"
 
     var schema: Schema {
         switch self {
@@ -36,7 +37,7 @@ enum Component: String, Hashable, Sendable, CaseIterable {
         case .frameDescription, .model, .version, .release, .signature, .key: Self.modelSchema(self)
         case .rollout, .wave, .rolloutDevice: Self.rolloutSchema(self)
         case .sample, .annotation, .dataset, .datasetVersion, .trainingRun, .policy: Self.learningSchema(self)
-        case .alert, .webhook, .auditEntry, .token: Self.operationSchema(self)
+        case .alert, .webhook, .auditEntry, .token, .claim: Self.operationSchema(self)
         }
     }
 }

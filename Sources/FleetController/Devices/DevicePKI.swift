@@ -6,6 +6,12 @@ public protocol DevicePKI: Sendable {
     func issue(_ device: DeviceID) throws -> IssuedIdentity
     /// Ends a device's certificate; the broker refuses it from then on.
     func revoke(_ device: DeviceID, serial: String?) throws
+    /// What devices with keys of their own can ask; nil where nobody can.
+    var authority: (any DeviceAuthority)? { get }
+}
+
+extension DevicePKI {
+    public var authority: (any DeviceAuthority)? { nil }
 }
 
 /// A device's new identity.
@@ -17,10 +23,15 @@ public struct IssuedIdentity: Sendable {
     public var signingKey: [UInt8]
     /// Serial number of `cert.pem`, hexadecimal.
     public var certificateSerial: String
+    /// When `cert.pem` ends.
+    public var expiresAt: Instant?
 
-    public init(files: [String: String], signingKey: [UInt8], certificateSerial: String) {
+    public init(
+        files: [String: String], signingKey: [UInt8], certificateSerial: String, expiresAt: Instant? = nil
+    ) {
         self.files = files
         self.signingKey = signingKey
         self.certificateSerial = certificateSerial
+        self.expiresAt = expiresAt
     }
 }
