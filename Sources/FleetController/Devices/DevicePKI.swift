@@ -7,6 +7,12 @@ public protocol DevicePKI: Sendable {
     func issue(_ device: DeviceID) throws -> IssuedIdentity
     /// Ends a device's certificate; the broker refuses it from then on.
     func revoke(_ device: DeviceID, serial: String?) throws
+    /// What devices with keys of their own can ask; nil where nobody can.
+    var authority: (any DeviceAuthority)? { get }
+}
+
+extension DevicePKI {
+    public var authority: (any DeviceAuthority)? { nil }
 }
 
 /// A device's new identity.
@@ -18,6 +24,8 @@ public struct IssuedIdentity: Sendable {
     public var signingKey: [UInt8]
     /// Serial number of `cert.pem`, hexadecimal.
     public var certificateSerial: String
+    /// When `cert.pem` ends.
+    public var expiresAt: Instant?
 
     /// With the newest root to pin, if the first one was rotated away: its thief finds no new device that believes it.
     func pinning(_ root: TrustedKeyRecord?) -> IssuedIdentity {
@@ -40,9 +48,12 @@ public struct IssuedIdentity: Sendable {
         return bound
     }
 
-    public init(files: [String: String], signingKey: [UInt8], certificateSerial: String) {
+    public init(
+        files: [String: String], signingKey: [UInt8], certificateSerial: String, expiresAt: Instant? = nil
+    ) {
         self.files = files
         self.signingKey = signingKey
         self.certificateSerial = certificateSerial
+        self.expiresAt = expiresAt
     }
 }
