@@ -26,7 +26,10 @@ struct PageTests {
         ("/annotate", ["What is it?", "data-key=\"1\"", "Unusable", "ax, ay, az in g", "of 42 samples"]),
         ("/alerts", ["Inputs of s1L have drifted", "Acknowledge", "Why", "seen 6 times"]),
         ("/audit", ["tokens.create", "Hash chain intact", "samples.annotate"]),
-        ("/settings", ["Vera", "retrain-left", "signs releases", "Make token", "Role document", "Keys in this browser"]),
+        (
+            "/settings",
+            ["Vera", "retrain-left", "signs releases", "Make token", "Role document", "Keys in this browser"]
+        ),
     ]
 
     @Test("every page shows what it must", arguments: pages)
