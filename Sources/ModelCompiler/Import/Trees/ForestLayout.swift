@@ -105,9 +105,11 @@ struct ForestLayout {
                     stack.removeLast()
                     continue
                 }
-                let open = [node.next, node.next + 1].filter { depths[$0] < 0 }
+                // The copy of a leaf goes to that leaf alone; what stands beside it may lead back here.
+                let children = node.next...(node.threshold.isNaN ? node.next : node.next + 1)
+                let open = children.filter { depths[$0] < 0 }
                 if open.isEmpty {
-                    depths[place] = 1 + max(depths[node.next], depths[node.next + 1])
+                    depths[place] = 1 + (children.map { depths[$0] }.max() ?? 0)
                     stack.removeLast()
                 } else {
                     stack += open
