@@ -82,6 +82,16 @@ final class KeyHandle: @unchecked Sendable {
         return bio.bytes
     }
 
+    /// The public half of an Ed25519 key, 32 bytes.
+    func rawPublicKey() throws(CryptoError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: VerificationKey.byteCount)
+        var count = bytes.count
+        guard EVP_PKEY_get_raw_public_key(pointer, &bytes, &count) == 1, count == bytes.count else {
+            throw .openSSL("public half of an Ed25519 key")
+        }
+        return bytes
+    }
+
     func publicPEM() throws(CryptoError) -> [UInt8] {
         let bio = try MemoryBIO()
         guard PEM_write_bio_PUBKEY(bio.pointer, pointer) == 1 else { throw .openSSL("writing a public key as PEM") }

@@ -9,12 +9,7 @@ public struct SigningKey: Sendable {
 
     private init(handle: KeyHandle) throws(CryptoError) {
         self.handle = handle
-        var bytes = [UInt8](repeating: 0, count: VerificationKey.byteCount)
-        var count = bytes.count
-        guard EVP_PKEY_get_raw_public_key(handle.pointer, &bytes, &count) == 1, count == bytes.count else {
-            throw .openSSL("public half of an Ed25519 key")
-        }
-        publicKey = bytes
+        publicKey = try handle.rawPublicKey()
     }
 
     /// Makes a new key.
@@ -29,6 +24,9 @@ public struct SigningKey: Sendable {
         }
         try self.init(handle: KeyHandle(owning: key))
     }
+
+    /// The public half, as a role document lists it.
+    public func trusted(holder: String) -> TrustedKey { TrustedKey(id: keyID, publicKey: publicKey, holder: holder) }
 
     /// Reads unencrypted PKCS#8 PEM.
     public init(pem: String) throws(CryptoError) {
@@ -118,12 +116,7 @@ public struct VerificationKey: Hashable, Sendable {
         }
         let handle = KeyHandle(owning: key)
         try handle.requireKind(EVP_PKEY_ED25519, from: "the text")
-        var bytes = [UInt8](repeating: 0, count: Self.byteCount)
-        var count = bytes.count
-        guard EVP_PKEY_get_raw_public_key(key, &bytes, &count) == 1, count == bytes.count else {
-            throw .openSSL("public half of an Ed25519 key")
-        }
-        raw = bytes
+        raw = try handle.rawPublicKey()
         self.handle = handle
     }
 
@@ -149,6 +142,9 @@ public struct VerificationKey: Hashable, Sendable {
         return EVP_DigestVerifyInit(context, nil, nil, nil, handle.pointer) == 1
             && EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
     }
+
+    /// As a role document lists it.
+    public func trusted(holder: String) -> TrustedKey { TrustedKey(id: keyID, publicKey: raw, holder: holder) }
 
     /// Whether `signature` is one of this raw public key over `message`, in the form in which `FleetWire` asks for it.
     /// What is no key has signed nothing.

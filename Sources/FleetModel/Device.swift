@@ -51,7 +51,8 @@ public enum InstallFailure: String, Hashable, Sendable, CaseIterable {
 /// When a staged release becomes active.
 public enum ActivationCondition: Hashable, Sendable {
     case now
-    /// Daily window in minutes after midnight at the device's site (its agent's `time_zone`, UTC without one); `end` may be below `start` (over midnight).
+    /// Daily window in minutes after midnight at the device's site (its agent's `time_zone`, UTC without one); `end` may
+    /// be below `start` (over midnight).
     case window(startMinute: Int, endMinute: Int)
     /// When the local application signals the boundary of a lot.
     case lotBoundary

@@ -102,7 +102,7 @@ public struct DeviceConfiguration: Sendable {
         guard let bytes = Digest(hex: text)?.bytes else {
             throw CryptoError(.malformed, "\(file): expected 64 hexadecimal characters, the root's public key")
         }
-        return TrustedKey(id: try VerificationKey(raw: bytes).keyID, publicKey: bytes, holder: "root")
+        return try VerificationKey(raw: bytes).trusted(holder: "root")
     }
 
     /// Reads `key=value,key=value`; nil for anything else.

@@ -38,7 +38,7 @@ extension Doctor {
 
     /// Whether the database is whole, its states can be read, and the images that they need are undamaged.
     mutating func checkDatabase(in folder: String) {
-        let path = "\(folder)/device.db"
+        let path = DeviceStore.path(in: folder)
         guard SystemFiles().exists(path) else {
             return note(.ok("database", "\(path) is not there yet: the first start makes it"))
         }
@@ -67,7 +67,7 @@ extension Doctor {
 
     /// What signatures have proved of the time.
     func storedFloor(in folder: String) -> Instant {
-        let path = "\(folder)/device.db"
+        let path = DeviceStore.path(in: folder)
         guard SystemFiles().exists(path), let store = try? DeviceStore(reading: path) else { return .epoch }
         defer { store.close() }
         return DeviceHost.storedFloor(in: (try? store.document(DeviceHost.Documents.clock)) ?? nil)

@@ -32,12 +32,15 @@ public struct JournalEntry: Hashable, Sendable {
     public var input: Digest
     public var outcome: Outcome
     /// Index of the top class; 0 without an answer.
-    public var classIndex: Int
+    public var classIndex = 0
     /// The top score; 0 without an answer.
-    public var confidence: Float
+    public var confidence: Float = 0
     /// Microseconds from the raw frame to the scores.
     public var latency: Int
+}
 
+/// The record that a journal keeps of an entry.
+extension JournalEntry {
     /// Bytes of a record.
     static let bytes = 160
     static let slotBytes = 28
@@ -89,22 +92,6 @@ public struct JournalEntry: Hashable, Sendable {
         self.release = release
         self.image = image
         self.input = input
-    }
-
-    init(
-        number: UInt64, time: Instant, slot: String, release: Digest, image: Digest, input: Digest, outcome: Outcome,
-        classIndex: Int = 0, confidence: Float = 0, latency: Int
-    ) {
-        self.number = number
-        self.time = time
-        self.slot = slot
-        self.release = release
-        self.image = image
-        self.input = input
-        self.outcome = outcome
-        self.classIndex = classIndex
-        self.confidence = confidence
-        self.latency = latency
     }
 
     /// FNV-1a: finds what a power cut tore, not what a person forged.

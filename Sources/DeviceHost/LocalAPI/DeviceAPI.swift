@@ -14,11 +14,11 @@ struct DeviceAPI {
 
     func answer(_ request: HTTPRequest, _ path: [String]) -> HTTPResponse {
         switch (path.first, path.count) {
-        case ("status", 1): return InferenceAPI.reading(request) { status }
-        case ("journal", _): return InferenceAPI.reading(request) { journal(Array(path.dropFirst()), request) }
+        case ("status", 1): return request.reading { status }
+        case ("journal", _): return request.reading { journal(Array(path.dropFirst()), request) }
         case ("lot-boundary", 1...2):
-            return InferenceAPI.writing(request) { onSlots(path.dropFirst().first) { host.lotBoundary(slot: $0) } }
-        case ("rollback", 1...2): return InferenceAPI.writing(request) { rollBack(path.dropFirst().first) }
+            return request.writing { onSlots(path.dropFirst().first) { host.lotBoundary(slot: $0) } }
+        case ("rollback", 1...2): return request.writing { rollBack(path.dropFirst().first) }
         default: return .failure(404, "no such resource: \(request.path)")
         }
     }

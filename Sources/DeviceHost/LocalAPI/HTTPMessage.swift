@@ -17,6 +17,22 @@ struct HTTPRequest: Equatable, Sendable {
     }
 }
 
+extension HTTPRequest {
+    /// The answer to a question; other methods are refused.
+    func reading(_ body: () -> HTTPResponse) -> HTTPResponse {
+        method == "GET" || method == "HEAD" ? body() : refused(allow: "GET, HEAD")
+    }
+
+    /// The answer to an order; other methods are refused.
+    func writing(_ body: () -> HTTPResponse) -> HTTPResponse { method == "POST" ? body() : refused(allow: "POST") }
+
+    private func refused(allow: String) -> HTTPResponse {
+        var response = HTTPResponse.failure(405, "\(method) is not for \(path)")
+        response.extra = ["Allow: \(allow)"]
+        return response
+    }
+}
+
 /// A request that cannot be answered; the connection ends with it.
 struct HTTPError: Error, Equatable {
     let status: Int
@@ -56,8 +72,8 @@ struct HTTPResponse: Equatable, Sendable {
         case 400: "Bad Request"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
-        case 409: "Conflict"
         case 408: "Request Timeout"
+        case 409: "Conflict"
         case 411: "Length Required"
         case 413: "Content Too Large"
         case 415: "Unsupported Media Type"

@@ -19,11 +19,11 @@ struct InferenceAPI {
 
     private func protocolAnswer(_ request: HTTPRequest, _ path: [String]) -> HTTPResponse {
         switch path.first {
-        case nil: return reading(request) { serverMetadata }
-        case "health" where path == ["health", "live"]: return reading(request) { HTTPResponse(status: 200) }
+        case nil: return request.reading { serverMetadata }
+        case "health" where path == ["health", "live"]: return request.reading { HTTPResponse(status: 200) }
         case "health" where path == ["health", "ready"]:
-            return reading(request) { host.isReady ? HTTPResponse(status: 200) : .failure(400, "no model serves yet") }
-        case "repository" where path == ["repository", "index"]: return writing(request) { index }
+            return request.reading { host.isReady ? HTTPResponse(status: 200) : .failure(400, "no model serves yet") }
+        case "repository" where path == ["repository", "index"]: return request.writing { index }
         case "models": return modelAnswer(request, Array(path.dropFirst()))
         default: return .failure(404, "no such resource: \(request.path)")
         }
@@ -49,32 +49,10 @@ struct InferenceAPI {
             return .failure(404, "model \(name)\(version.map { ":\($0)" } ?? "") does not serve here")
         }
         switch rest.first {
-        case "ready": return reading(request) { HTTPResponse(status: 200) }
-        case "infer": return writing(request) { infer(request, slot, serving.part) }
-        default: return reading(request) { Self.metadata(of: serving.part) }
+        case "ready": return request.reading { HTTPResponse(status: 200) }
+        case "infer": return request.writing { infer(request, slot, serving.part) }
+        default: return request.reading { Self.metadata(of: serving.part) }
         }
-    }
-
-    private func reading(_ request: HTTPRequest, _ body: () -> HTTPResponse) -> HTTPResponse {
-        Self.reading(request, body)
-    }
-
-    private func writing(_ request: HTTPRequest, _ body: () -> HTTPResponse) -> HTTPResponse {
-        Self.writing(request, body)
-    }
-
-    static func reading(_ request: HTTPRequest, _ body: () -> HTTPResponse) -> HTTPResponse {
-        request.method == "GET" || request.method == "HEAD" ? body() : Self.refuse(request, allow: "GET, HEAD")
-    }
-
-    static func writing(_ request: HTTPRequest, _ body: () -> HTTPResponse) -> HTTPResponse {
-        request.method == "POST" ? body() : Self.refuse(request, allow: "POST")
-    }
-
-    private static func refuse(_ request: HTTPRequest, allow: String) -> HTTPResponse {
-        var response = HTTPResponse.failure(405, "\(request.method) is not for \(request.path)")
-        response.extra = ["Allow: \(allow)"]
-        return response
     }
 
     // MARK: Metadata

@@ -9,6 +9,9 @@ import FleetWire
 final class DeviceStore {
     let database: Database
 
+    /// Where the database of a device's folder lies.
+    static func path(in folder: String) -> String { "\(folder)/device.db" }
+
     /// The schema that this code writes. Migrations only append.
     static let schemaVersion = 3
 

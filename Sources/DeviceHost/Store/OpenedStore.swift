@@ -11,7 +11,7 @@ struct OpenedStore {
     var isFrozen = false
 
     init(folder: String, platform: DevicePlatform) throws(DeviceError) {
-        let path = "\(folder)/device.db"
+        let path = DeviceStore.path(in: folder)
         let syncs = !platform.bugs.contains(.skipSync)
         guard platform.mendsStore else {
             store = try DeviceStore(path: path, syncs: syncs)

@@ -3,7 +3,6 @@ import FleetModel
 import FleetStore
 import Foundation
 import Hummingbird
-import NIOCore
 
 /// `/api/v1/releases` and `/api/v1/keys`. The controller never signs: it hands out the bytes and verifies.
 enum ReleasesAPI {
@@ -115,10 +114,7 @@ enum ReleasesAPI {
     }
 
     @Sendable private static func unsigned(_ call: APIRequest) async throws -> Response {
-        let message = try await call.controller.releases.unsigned(try call.name("name"))
-        return Response(
-            status: .ok, headers: [.contentType: "application/cose", .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: message)))
+        .bytes(try await call.controller.releases.unsigned(try call.name("name")), type: "application/cose")
     }
 
     @Sendable private static func sign(_ call: APIRequest) async throws -> Response {

@@ -4,7 +4,6 @@ import FleetStore
 import FleetWire
 import Foundation
 import Hummingbird
-import NIOCore
 
 /// `/api/v1/trust`: what the offline root says of who may sign. The controller checks and publishes it, and makes none.
 enum TrustAPI {
@@ -29,10 +28,7 @@ enum TrustAPI {
     }
 
     @Sendable private static func document(_ call: APIRequest) async throws -> Response {
-        let message = try await overview(call).document.message
-        return Response(
-            status: .ok, headers: [.contentType: "application/cose", .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: message)))
+        .bytes(try await overview(call).document.message, type: "application/cose")
     }
 
     @Sendable private static func install(_ call: APIRequest) async throws -> Response {

@@ -104,6 +104,13 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
     }
 
+    /// Bytes of some media type.
+    static func bytes(_ bytes: some Sequence<UInt8>, type: String) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: type, .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
     /// Text of some media type.
     static func text(_ text: String, type: String, status: HTTPResponse.Status = .ok) -> Response {
         Response(

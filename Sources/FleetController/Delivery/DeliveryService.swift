@@ -88,9 +88,10 @@ final class DeliveryService: Sendable {
 
     /// The time follows the roles that say whose word on it counts, at every connect, and from then on at its interval.
     private func publishTime() async throws {
-        let now = context.now()
+        let (now, interval) = (context.now(), context.configuration.timeInterval)
+        guard interval > .seconds(0) else { return }
         let last = held.withLock { $0.time }
-        if let last, now >= last, now.since(last) < context.configuration.timeInterval { return }
+        if let last, now >= last, now.since(last) < interval { return }
         guard let roles = try await context.read({ try TrustRows.roles($0) }),
             let message = try ServiceKeys(context.configuration).signedTime(roles, at: now)
         else { return }

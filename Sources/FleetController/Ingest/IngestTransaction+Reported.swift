@@ -54,8 +54,7 @@ extension IngestTransaction {
         let receipt: Receipt
         do {
             let signed = try COSESign(decoding: message)
-            let raw = [UInt8](device.signingKey)
-            let key = TrustedKey(id: try VerificationKey(raw: raw).keyID, publicKey: raw, holder: device.id.text)
+            let key = try VerificationKey(raw: [UInt8](device.signingKey)).trusted(holder: device.id.text)
             try signed.verify(threshold: 1, keys: [key], context: .receipt, using: VerificationKey.check)
             receipt = try Receipt(decoding: signed.payload)
         } catch {

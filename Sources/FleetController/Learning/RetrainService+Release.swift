@@ -77,12 +77,8 @@ extension RetrainService {
             name = try await makeRelease(nil, version, note: "policy \(policy), training run \(run)")
         }
         guard let name else { return .watching }
-        if let plan = try document.rolloutWaves(), try await rollout(of: name, run) == nil,
-            try await stage(of: name) != .retired
-        {
-            _ = try await rollouts.create(
-                RolloutRequest(release: name, selector: plan.selector, waves: plan.waves, trainingRun: run),
-                by: .controller)
+        if let plan = try document.rolloutWaves(), try await stage(of: name) != .retired {
+            _ = try await rollout(of: name, run, asPlanned: plan)
         }
         return .approving(run: run, release: name)
     }
@@ -120,14 +116,19 @@ extension RetrainService {
     /// Starts the rollout of a release that people signed.
     func startRollout(_ run: Int64, _ release: ReleaseName, _ document: RetrainDocument) async throws {
         guard let plan = try document.rolloutWaves() else { return }
-        var found = try await rollout(of: release, run)
-        if found == nil {
-            found = try await rollouts.create(
-                RolloutRequest(release: release, selector: plan.selector, waves: plan.waves, trainingRun: run),
-                by: .controller)
-        }
+        let rollout = try await rollout(of: release, run, asPlanned: plan)
         // A rollout that was started before a restart, or by a person, is left alone.
-        guard let found, let id = found.id, found.state == .scheduled else { return }
+        guard let id = rollout.id, rollout.state == .scheduled else { return }
         _ = try await rollouts.start(id, reason: "training run \(run)", by: .controller)
+    }
+
+    /// The rollout of a release for a training run, made if there is none.
+    private func rollout(
+        of release: ReleaseName, _ run: Int64, asPlanned plan: (selector: Selector, waves: [Wave])
+    ) async throws -> RolloutRecord {
+        if let found = try await rollout(of: release, run) { return found }
+        return try await rollouts.create(
+            RolloutRequest(release: release, selector: plan.selector, waves: plan.waves, trainingRun: run),
+            by: .controller)
     }
 }

@@ -32,8 +32,11 @@ struct DelegatedReach: Sendable {
 
     /// Whether a release's delegation, if it rests on one, is still in the roles.
     static func stands(_ database: Database, _ release: ReleaseRecord) throws -> Bool {
-        guard let key = release.automationKey else { return true }
-        return try TrustRows.roles(database)?.delegations.contains { $0.key.id == key } ?? false
+        try release.automationKey.map { try delegation(database, to: $0) != nil } ?? true
+    }
+
+    private static func delegation(_ database: Database, to key: KeyID) throws -> Delegation? {
+        try TrustRows.roles(database)?.delegations.first { $0.key.id == key }
     }
 
     /// What limits a release: nothing if people signed it, its key's delegation as it stands now otherwise.
@@ -41,7 +44,7 @@ struct DelegatedReach: Sendable {
     /// - Throws: `wrongState` when the key may sign no more.
     static func limit(_ database: Database, _ release: ReleaseRecord) throws -> DelegatedReach? {
         guard let key = release.automationKey else { return nil }
-        guard let found = try TrustRows.roles(database)?.delegations.first(where: { $0.key.id == key }) else {
+        guard let found = try delegation(database, to: key) else {
             throw ControllerError(
                 .wrongState, "release '\(release.name)' was signed by automation key \(key), whose delegation is over",
                 hint: "make a release that people sign")

@@ -17,8 +17,7 @@ public enum PinnedRoot {
             throw ControllerError(
                 .unavailable, "\(path) does not hold 64 hexadecimal characters", hint: "restore it from a backup")
         }
-        let key = try VerificationKey(raw: digits.bytes)
-        return TrustedKey(id: key.keyID, publicKey: key.raw, holder: "root")
+        return try VerificationKey(raw: digits.bytes).trusted(holder: "root")
     }
 
     /// Pins a root that was made elsewhere, on a data folder that has none: its private half was never here.

@@ -45,14 +45,12 @@ extension TrustService {
         let timeKey = try Self.key(context.configuration.timeKeyFile)
         let roles = TrustRoles(
             number: UInt64(number), expires: context.now().advanced(by: Self.rolesLifetime),
-            releaseKeys: keys.map { TrustedKey(id: $0.key.keyID, publicKey: $0.key.publicKey, holder: $0.new.holder) },
+            releaseKeys: keys.map { $0.key.trusted(holder: $0.new.holder) },
             threshold: threshold,
-            timeKeys: [TrustedKey(id: timeKey.keyID, publicKey: timeKey.publicKey, holder: "controller")])
+            timeKeys: [timeKey.trusted(holder: "controller")])
         var message = COSESign(payload: roles.encoded())
         try message.sign(.roles, keyID: root.keyID, using: root.sign)
-        try await install(
-            message.encoded(),
-            firstRoot: TrustedKey(id: root.keyID, publicKey: root.publicKey, holder: "root"), by: caller)
+        try await install(message.encoded(), firstRoot: root.trusted(holder: "root"), by: caller)
         return keys.map(\.new)
     }
 

@@ -14,8 +14,11 @@ enum TrustRows {
 
     /// What it says. Its signatures were checked when it was taken.
     static func roles(_ database: Database) throws -> TrustRoles? {
-        guard let document = try document(database) else { return nil }
-        return try TrustRoles(decoding: COSESign(decoding: [UInt8](document.message)).payload)
+        try document(database).map(roles(of:))
+    }
+
+    static func roles(of document: TrustDocumentRecord) throws -> TrustRoles {
+        try TrustRoles(decoding: COSESign(decoding: [UInt8](document.message)).payload)
     }
 
     /// Distinct release keys that a release needs. Without a role document nothing can be approved.

@@ -27,9 +27,8 @@ public struct TrustService: Sendable {
         let now = context.now()
         let keys = ServiceKeys(context.configuration)
         return try await context.read { database in
-            guard let document = try TrustRows.document(database), let roles = try TrustRows.roles(database) else {
-                return nil
-            }
+            guard let document = try TrustRows.document(database) else { return nil }
+            let roles = try TrustRows.roles(of: document)
             return TrustOverview(
                 document: document, roles: roles, roots: try TrustRows.roots(database),
                 expiry: RolesExpiry(of: roles, at: now), signedTime: keys.timeState(roles, at: now),

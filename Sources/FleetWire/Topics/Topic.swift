@@ -49,7 +49,8 @@ public enum Topic: Hashable, Sendable {
         }
     }
 
-    /// Reads a topic below the prefix; nil for any other text. Every chunk of a blob passes here: nothing is allocated for one.
+    /// Reads a topic below the prefix; nil for any other text. Every chunk of a blob passes here: nothing is allocated
+    /// for one.
     init?(path: Substring) {
         var levels = TopicLevels(path)
         let topic = levels.first == "dev" ? Self.device(&levels) : Self.shared(&levels)

@@ -7,7 +7,7 @@ public struct ReplayVersion: Sendable {
     /// The version's ONNX file.
     public let onnx: [UInt8]
     /// The classes in the order of the scores.
-    public let classes: [String]
+    public var classes: [String]
     /// `(value − offset) / scale` for each channel; empty for none.
     public let offset: [Float]
     public let scale: [Float]

@@ -4,8 +4,10 @@ import ONNXFormat
 /// Weights that an ONNX file keeps in files beside it (`TensorProto.data_location = EXTERNAL`), as PyTorch's exporter
 /// writes them unless it is told otherwise.
 struct ExternalData {
-    /// The folder of the ONNX file.
-    let folder: String
+    private let folder: String
+
+    /// The data that belongs to an ONNX file.
+    init(fileAt path: String) { folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "." }
 
     /// The model with its weights inside.
     ///
@@ -52,13 +54,15 @@ struct ExternalData {
         }
         let offset = entry("offset").map { UInt64($0) } ?? 0
         let stated = entry("length").map { Int($0) }
-        guard let offset, let count = tensor.elementCount, count <= ToolFile.byteLimit / 8,
-            stated == nil || stated == .some(count * tensor.elementType.bitWidth / 8)
-        else {
-            throw ModelToolsError(.load, "the weights \"\(tensor.name)\" have an offset or a length that does not fit")
+        guard let offset, let elements = tensor.elementCount, elements <= ToolFile.byteLimit / 8 else {
+            throw ModelToolsError(.load, "the weights \"\(tensor.name)\" have an offset or a size that does not fit")
+        }
+        let count = (elements * tensor.elementType.bitWidth + 7) / 8
+        guard stated == nil || stated == .some(count) else {
+            throw ModelToolsError(.load, "the weights \"\(tensor.name)\" have a length that does not fit")
         }
         let bytes = try read(
-            "\(folder)/\(location)", from: offset, count: (count * tensor.elementType.bitWidth + 7) / 8)
+            "\(folder)/\(location)", from: offset, count: count)
         tensor.content = .raw(bytes)
         do throws(ONNXError) {
             try tensor.check()

@@ -76,8 +76,15 @@ public enum ModelFile {
 
     /// Reads an ONNX file with the weights that it keeps in files beside it.
     public static func onnx(_ bytes: [UInt8], file path: String) throws(ModelToolsError) -> ONNXModel {
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        return try ExternalData(folder: folder).inlined(try onnx(bytes, path: path))
+        try ExternalData(fileAt: path).inlined(try onnx(bytes, path: path))
+    }
+
+    /// An ONNX file that needs no others: the file as it is, or with the weights inside that lie beside it. What is no
+    /// ONNX file stays as it is: whoever gets it says so.
+    public static func asOneFile(_ bytes: [UInt8], file path: String) throws(ModelToolsError) -> [UInt8] {
+        guard let model = try? onnx(bytes, path: path) else { return bytes }
+        let whole = try ExternalData(fileAt: path).inlined(model)
+        return whole == model ? bytes : whole.serialized()
     }
 
     /// Reads an ONNX model; weights in other files stay there.

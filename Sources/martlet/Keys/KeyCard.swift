@@ -20,11 +20,9 @@ struct KeyCard: Equatable {
     var kind: KeyKind?
     var holder: String
     var publicKey: [UInt8]
+}
 
-    var id: KeyID {
-        get throws(CryptoError) { try VerificationKey(raw: publicKey).keyID }
-    }
-
+extension KeyCard {
     /// The text of the file.
     func text() throws(CryptoError) -> String {
         let key = try VerificationKey(raw: publicKey)
@@ -52,17 +50,11 @@ struct KeyCard: Equatable {
                 throw RootError("\(file) holds no Ed25519 public key (\(error.context))")
             }
         }
-        publicKey = key.raw
-        kind = Self.field("kind", in: text).flatMap(KeyKind.init(rawValue:))
-        self.holder =
-            holder ?? Self.field("holder", in: text)
-            ?? URL(fileURLWithPath: file).deletingPathExtension().lastPathComponent
-    }
-
-    init(kind: KeyKind?, holder: String, publicKey: [UInt8]) {
-        self.kind = kind
-        self.holder = holder
-        self.publicKey = publicKey
+        self.init(
+            kind: Self.field("kind", in: text).flatMap(KeyKind.init(rawValue:)),
+            holder: holder ?? Self.field("holder", in: text)
+                ?? URL(fileURLWithPath: file).deletingPathExtension().lastPathComponent,
+            publicKey: key.raw)
     }
 
     private static func field(_ name: String, in text: String) -> String? {
@@ -72,7 +64,7 @@ struct KeyCard: Equatable {
 
     /// As a role document lists it.
     var trusted: TrustedKey {
-        get throws(CryptoError) { TrustedKey(id: try id, publicKey: publicKey, holder: holder) }
+        get throws(CryptoError) { try VerificationKey(raw: publicKey).trusted(holder: holder) }
     }
 }
 

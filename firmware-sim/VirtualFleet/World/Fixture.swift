@@ -63,7 +63,7 @@ final class Fixture: Sendable {
         var configuration = ControllerConfiguration(dataFolder: folder)
         configuration.devicePolicy = Self.policy()
         let rootKey = try Self.key("root")
-        root = TrustedKey(id: rootKey.keyID, publicKey: rootKey.publicKey, holder: "root")
+        root = rootKey.trusted(holder: "root")
         people = [try Self.key("ops"), try Self.key("lead")]
         let controller = try await Self.controller(
             configuration, root: rootKey, people: zip(["ops", "lead"], people).map { (holder: $0, key: $1) },

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import ModelTools
 
 extension ModelCommand {
@@ -19,10 +18,7 @@ extension ModelCommand {
                 let benchmark = try ModelBenchmark(
                     path: file, dims: try dimensions.extents(), runs: runs, threads: threads)
                 let result = try benchmark.measure()
-                guard json else { return print(result) }
-                let encoder = JSONEncoder()
-                encoder.outputFormatting = [.sortedKeys]
-                print(String(decoding: try encoder.encode(result), as: UTF8.self))
+                if json { try LocalModel.printJSONLine(result) } else { print(result) }
             }
         }
     }

@@ -3,7 +3,6 @@ import FleetClient
 import FleetModel
 import Foundation
 import ModelTools
-import ONNXFormat
 
 /// `martlet model`: models and their versions, and what can be done with a model file on this machine.
 struct ModelCommand: AsyncParsableCommand {
@@ -26,7 +25,7 @@ struct ModelCommand: AsyncParsableCommand {
         var lineage: [String] = []
 
         func run() async throws {
-            let bytes = try onnx()
+            let bytes = try ModelFile.asOneFile(Arguments.file(file), file: file)
             let pairs = try Arguments.pairs(lineage, option: "--lineage")
             try await client.run { api in
                 let text = try JSONValue.object(pairs.mapValues(JSONValue.string)).text()
@@ -35,14 +34,6 @@ struct ModelCommand: AsyncParsableCommand {
                     bytes)
                 try client.show(answer) { "\($0["id"].cell), image \($0["image"].cell)" }
             }
-        }
-
-        /// The file as one: weights that lie beside it are put inside.
-        private func onnx() throws -> [UInt8] {
-            let bytes = try Arguments.file(file)
-            guard let model = try? ModelFile.onnx(bytes, path: file) else { return bytes }
-            let whole = try ModelFile.onnx(bytes, file: file)
-            return whole == model ? bytes : whole.serialized()
         }
     }
 

@@ -51,10 +51,7 @@ extension ModelCommand {
             let quantized = try storage.map(quantizer.quantizedWeights) ?? quantizer.quantized(method)
             let report = try quantizer.report(on: quantized, labels: labels)
             try ToolFile.write(quantized.serialized(), to: output)
-            guard json else { return print(report) }
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            if json { try LocalModel.printJSONLine(report) } else { print(report) }
         }
     }
 }

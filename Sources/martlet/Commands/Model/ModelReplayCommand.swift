@@ -46,15 +46,14 @@ extension ModelCommand {
         private func version(
             _ name: String, _ classes: [String], _ api: FleetClient
         ) async throws -> ReplayVersion {
-            let version = try await ServedVersion.fetch(try Arguments.version(name), api)
+            var version = try await ServedVersion.fetch(try Arguments.version(name), api)
             guard version.classes.isEmpty || version.classes == classes else {
                 throw ValidationError(
                     "\(name) answers \(version.classes.joined(separator: ", ")), the dataset has \(classes.joined(separator: ", "))"
                 )
             }
-            return ReplayVersion(
-                name: name, onnx: version.onnx, classes: classes, offset: version.offset, scale: version.scale,
-                isImage: version.isImage)
+            version.classes = classes
+            return version
         }
     }
 }

@@ -163,6 +163,13 @@ enum LocalModel {
         return arrays
     }
 
+    /// Prints a value as one line of JSON, keys sorted.
+    static func printJSONLine(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
     /// Prints a value as JSON: keys sorted, in snake case as the API's of other tools.
     static func printJSON(_ value: some Encodable) throws {
         let encoder = JSONEncoder()

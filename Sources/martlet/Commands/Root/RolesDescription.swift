@@ -9,7 +9,9 @@ struct RolesDescription {
     var releaseKeys: [TrustedKey]
     var timeKeys: [TrustedKey]
     var delegations: [Delegation]
+}
 
+extension RolesDescription {
     /// Reads a file; the keys' cards are found beside it.
     init(file: String) throws {
         let text = String(decoding: try Arguments.file(file), as: UTF8.self)
@@ -21,16 +23,6 @@ struct RolesDescription {
             throw ConfigurationError(file: file, problems: list.problems)
         }
         self = description
-    }
-
-    init(
-        expires: Instant, threshold: Int, releaseKeys: [TrustedKey], timeKeys: [TrustedKey], delegations: [Delegation]
-    ) {
-        self.expires = expires
-        self.threshold = threshold
-        self.releaseKeys = releaseKeys
-        self.timeKeys = timeKeys
-        self.delegations = delegations
     }
 
     /// `2027-06-30`, the very beginning of that day in UTC, or a whole time such as `2027-06-30T12:00:00Z`.

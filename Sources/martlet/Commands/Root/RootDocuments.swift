@@ -27,7 +27,7 @@ enum RootDocuments {
         }
         let rotation = RootRotation(
             number: UInt64(before.rotations.count + 2),
-            key: TrustedKey(id: new.keyID, publicKey: new.publicKey, holder: holder))
+            key: new.trusted(holder: holder))
         let seen = try before.rotations.map { try RootRotation(decoding: COSESign(decoding: $0).payload).key.publicKey }
         guard new.publicKey != old.publicKey, !seen.contains(new.publicKey) else {
             throw RootError("\(new.keyID) is or was a root of this fleet: make a new key")
@@ -45,7 +45,7 @@ enum RootDocuments {
 
     /// A document that this very root signed.
     private static func held(_ message: [UInt8], by root: SigningKey) throws -> TrustRoles {
-        let pinned = TrustedKey(id: root.keyID, publicKey: root.publicKey, holder: "root")
+        let pinned = root.trusted(holder: "root")
         let document: SignedRoles
         do { document = try SignedRoles(decoding: message, pinned: pinned, using: VerificationKey.check) } catch {
             throw RootError("the previous role document was not signed by root \(root.keyID): \(error)")
