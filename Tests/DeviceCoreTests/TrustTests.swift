@@ -91,8 +91,11 @@ struct TrustTests {
         #expect(Self.refusal(old, state: state) == .oldCounter)
         state.committed.append(digest)
         #expect(Self.refusal(old, state: state) == nil)
+        // Neither its own expiry nor the roles' keeps a device from what it ran.
+        #expect(Self.refusal(old, state: state, at: Self.later) == nil)
         state.champion?.mayReturnTo = []
         #expect(Self.refusal(old, state: state) == .oldCounter)
+        #expect(Self.refusal(old, state: state, at: Self.later) == .expired)
     }
 
     @Test("hardware, runtime, scope, arena and size must fit")

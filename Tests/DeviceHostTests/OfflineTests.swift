@@ -168,4 +168,31 @@ struct OfflineTests {
         #expect(
             SampleThinning.keepProbability(scores: [1, 0], probability: 1 / 1024) == 1, "its weight is the largest")
     }
+
+    @Test("roles that expired while the device was off still keep an older document out (rollback)")
+    func expiredRoles() throws {
+        let bench = try VirtualBench(limits: Self.limits { _ in })
+        try bench.start()
+        let now = try #require(bench.host?.now())
+        func document(_ number: UInt64, lasting: Interval) throws -> [UInt8] {
+            let roles = TrustRoles(
+                number: number, expires: now.advanced(by: lasting),
+                releaseKeys: bench.trust.people.map { TestTrust.trusted($0, "somebody") }, threshold: 2)
+            return try TestTrust.sign(roles.encoded(), .roles, by: [bench.trust.root])
+        }
+        bench.loop.retain(.roles, try document(2, lasting: .minutes(60)))
+        bench.loop.connect()
+        bench.loop.run(milliseconds: 1000)
+        #expect(bench.host?.roles?.number == 2)
+        bench.loop.run(milliseconds: 7_200_000)
+        bench.host?.stop()
+        bench.loop.run(milliseconds: 1000)
+        bench.drop()
+        bench.loop.retain(.roles, try document(1, lasting: .days(300)))
+        try bench.start()
+        bench.loop.connect()
+        bench.loop.run(milliseconds: 1000)
+        #expect(bench.host?.roles?.number == 2)
+        #expect(bench.notices.contains { $0.contains("held is 2") })
+    }
 }

@@ -83,14 +83,17 @@ public struct TrustCheck: Sendable {
         guard functions.hash(message) == digest else {
             throw Refusal(.wrongDigest, "the manifest is not the one that was asked for")
         }
-        guard now < roles.expires else { throw Refusal(.expired, "role document \(roles.number) has expired") }
+        let isReturn = Self.isReturn(digest, state: state)
+        guard isReturn || now < roles.expires else {
+            throw Refusal(.expired, "role document \(roles.number) has expired")
+        }
         let (manifest, delegation) = try signed(message, roles: roles, at: now)
         if let fault = ManifestCheck.fault(in: manifest) { throw Refusal(.malformedManifest, fault) }
         guard let part = manifest.part(for: slot) else {
             throw Refusal(.malformedManifest, "the release has no part for slot \(slot)")
         }
         // What runs, or ran, keeps its right to run; only something new can be too late or too old.
-        if !Self.isReturn(digest, state: state) {
+        if !isReturn {
             guard now < manifest.expires else { throw Refusal(.expired, "\(manifest.name) has expired") }
             try checkCounter(of: manifest, part, digest: digest, state: state)
         }
