@@ -16,6 +16,7 @@ package final class SteppedController: Sendable {
     private let delivery: DeliveryService
     private let fetches: FetchService
     private let deltas: DeltaService
+    private let drift: DriftMonitor
     private let topics: Topics
     private let due: SharedFlag
 
@@ -53,10 +54,13 @@ package final class SteppedController: Sendable {
         let delivery = DeliveryService(context: context, link: link, wakeup: Wakeup(), auditSilence: .zero)
         link.attach(delivery.inbox)
         self.delivery = delivery
+        let drift = DriftMonitor(context: context)
+        self.drift = drift
         fetches = FetchService(delivery: delivery, logger: logger)
         deltas = DeltaService(context: context, chunkBytes: Self.deltaChunk, made: { due.set() })
         ingest = IngestService(
-            context: context, send: { topic, payload in _ = network.publish(topic, payload) }, judge: { _ in },
+            context: context, send: { topic, payload in _ = network.publish(topic, payload) },
+            judge: { drift.note($0) },
             reseed: { [logger] need in
                 do { try await delivery.reseed(need) } catch { logger.warning("re-seeding: \(error)") }
             }, deliver: { due.set() }, answer: { [fetches] in fetches.add($1, from: $0) })
@@ -93,6 +97,12 @@ package final class SteppedController: Sendable {
 
     /// Lets rollouts go on whose time has come.
     package func tick() async throws { try await rollouts.tick() }
+
+    /// Judges the drift of every window that was reported since it was last asked.
+    package func judge() async { await drift.judgePending() }
+
+    /// Compiles an ONNX file as the controller does it.
+    package static func compile(_ onnx: [UInt8]) throws -> CompiledImage { try ONNXCompilation.compile(onnx) }
 
     /// Encodes an image ahead of delivery, in about this many chunks: small worlds have small images.
     package static func prepare(

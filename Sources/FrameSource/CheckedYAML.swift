@@ -46,7 +46,8 @@ public final class YAMLSection {
 
     private let mapping: [(key: String, value: Node, line: Int)]
     private let path: String
-    private let line: Int
+    /// The line of the mapping, from 1.
+    public let line: Int
     private let list: ProblemList
     private var known: Set<String> = []
 

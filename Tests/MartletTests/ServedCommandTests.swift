@@ -345,7 +345,7 @@ final class Desk {
         fleet = try launch(
             "martlet-fleet",
             [
-                "run", "--config", path("cells.yaml"), "--devices", path("devices"), "--predictions",
+                "live", "--config", path("cells.yaml"), "--devices", path("devices"), "--predictions",
                 path("predictions"),
             ],
             output: try file("martlet-fleet.out"))

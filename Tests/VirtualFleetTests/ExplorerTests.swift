@@ -32,6 +32,18 @@ private let explorer = Task { try await Explorer() }
         #expect(first.trace.count > 100)
     }
 
+    @Test("a world is gone when it is over")
+    func memory() async throws {
+        let explorer = try await explorer.value
+        weak var world: World?
+        do {
+            let living = World(seed: 1, plan: WorldPlan(seed: 1), fixture: explorer.fixture)
+            world = living
+            _ = await living.run()
+        }
+        #expect(world == nil)
+    }
+
     @Test("a planted bug is seen", arguments: [Mutation.oneSignature, .deleteBeforeAck, .countTwice])
     func mutations(mutation: Mutation) async throws {
         let summary = await (try await explorer.value).with(mutation).explore(0..<12, stopsAtFirst: true)

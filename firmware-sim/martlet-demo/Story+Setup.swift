@@ -178,7 +178,7 @@ extension Story {
             try ChildProcess(
                 "martlet-fleet", "\(options.binaries)/martlet-fleet",
                 [
-                    "run", "--config", options.configFile, "--devices", "\(options.folder)/fleet", "--predictions",
+                    "live", "--config", options.configFile, "--devices", "\(options.folder)/fleet", "--predictions",
                     predictionFolder, "--seed", "\(options.seed)",
                 ], log: "\(logFolder)/fleet.log"))
         let feeders = try loop.agents.map { device in

@@ -5,7 +5,8 @@ import VirtualFleet
 /// Measurements on real brokers.
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure on a real broker, beside a reference in the same run.", subcommands: [BenchDelivery.self])
+        abstract: "Measure on a real broker, beside a reference in the same run.",
+        subcommands: [BenchDelivery.self, BenchIdle.self])
 }
 
 /// One image to many devices.
@@ -63,17 +64,42 @@ struct BenchDelivery: AsyncParsableCommand {
     }
 }
 
-/// A number of bytes as people write it.
-struct ByteCount {
-    let bytes: Int
+/// Many devices that do nothing.
+struct BenchIdle: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "idle",
+        abstract: "Connect many idle devices to a mosquitto of its own and measure what each costs in memory.",
+        discussion: """
+            All devices live in this process, each with its database, its keys and its connection. Resident memory is \
+            looked at with twenty devices and with all of them.
+            """)
 
-    init?(_ text: String) {
-        let units = ["KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "": 1]
-        let digits = text.prefix { $0.isNumber }
-        guard let number = Int(digits), let unit = units[String(text.dropFirst(digits.count))] else { return nil }
-        let (product, overflow) = number.multipliedReportingOverflow(by: unit)
-        if overflow { return nil }
-        bytes = product
+    @Option(help: "Devices.") var devices = 1000
+    @Flag(help: "Mutual TLS with an identity for each device.") var tls = false
+    @Option(help: "Where identities and databases are (default: the temporary folder).") var folder: String?
+    @Flag(help: "Print one line of JSON.") var json = false
+
+    func run() async throws {
+        guard (1...IdleBench.deviceLimit).contains(devices) else {
+            throw ValidationError("--devices is 1 to \(IdleBench.deviceLimit)")
+        }
+        OpenFiles.raiseLimit()
+        let result = try await IdleBench(
+            devices: devices, usesTLS: tls, folder: folder ?? FileManager.default.temporaryDirectory.path()
+        ).run()
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            Output.line(String(decoding: try encoder.encode(result), as: UTF8.self))
+        } else {
+            Output.line(
+                """
+                \(result.connected) of \(result.devices) devices connected\(result.tls ? " with mutual TLS" : "")
+                \(result.perDevice / 1024) KiB of resident memory each, \(result.after >> 20) MiB in all
+                \(String(format: "%.1f", 100 * result.idleCPU)) % of a core while they idle
+                """)
+        }
+        if result.connected < devices { throw ExitCode(1) }
     }
 }
 

@@ -80,6 +80,14 @@ public final class DeviceHost: @unchecked Sendable {
             isClosed: isFrozen)
     }
 
+    /// The database's file name in a device's folder.
+    package static let databaseName = "device.db"
+
+    /// Makes a device's database ahead of its first start.
+    package static func prepareDatabase(at path: String) throws(DeviceError) {
+        try DeviceStore(path: path).close()
+    }
+
     var loop: any DeviceLoop { platform.loop }
     var files: any DeviceFiles { platform.files }
 

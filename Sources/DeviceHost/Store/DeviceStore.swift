@@ -8,6 +8,8 @@ import FleetWire
 /// their wire form, so that one set of bounded readers checks everything that comes back from a disk.
 final class DeviceStore {
     let database: Database
+    /// The receipts as they were read last: every reported document repeats them.
+    private var readReceipts: [SlotName: [[UInt8]]] = [:]
 
     /// Where the database of a device's folder lies.
     static func path(in folder: String) -> String { "\(folder)/device.db" }
@@ -63,8 +65,17 @@ final class DeviceStore {
         return lines == ["ok"] ? "" : lines.joined(separator: "; ")
     }
 
-    func commit() throws(DeviceError) { try database.commit() }
-    func rollBack() { database.rollBack() }
+    func commit() throws(DeviceError) {
+        do throws(DeviceError) { try database.commit() } catch {
+            readReceipts.removeAll()
+            throw error
+        }
+    }
+
+    func rollBack() {
+        readReceipts.removeAll()
+        database.rollBack()
+    }
     func close() { database.close() }
 
     // MARK: Documents
@@ -122,14 +133,18 @@ final class DeviceStore {
 
     /// The newest receipts of a slot, newest last.
     func receipts(_ slot: SlotName) throws(DeviceError) -> [[UInt8]] {
-        try database.read(
+        if let read = readReceipts[slot] { return read }
+        let receipts = try database.read(
             "SELECT message FROM receipt WHERE slot = ? ORDER BY id DESC LIMIT ?",
             [.text(slot.text), .integer(Int64(DeviceLimits.receiptsKept))]
-        ) { $0.blob(0) }.reversed()
+        ) { $0.blob(0) }
+        readReceipts[slot] = receipts.reversed()
+        return receipts.reversed()
     }
 
     /// Adds a receipt and forgets those beyond the limit.
     func put(receipt message: [UInt8], of release: Digest, slot: SlotName) throws(DeviceError) {
+        readReceipts[slot] = nil
         try database.write(
             "INSERT OR REPLACE INTO receipt (slot, release, message) VALUES (?, ?, ?)",
             [.text(slot.text), .blob(release.bytes), .blob(message)])

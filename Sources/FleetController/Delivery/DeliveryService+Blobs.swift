@@ -25,12 +25,9 @@ extension DeliveryService {
     /// Encodes every image of a release in use that was not encoded yet.
     func prepareDeliveries() async throws {
         let missing = try await context.read { database in
-            try Digest.fetchAll(
-                database,
-                sql: """
-                    SELECT DISTINCT image FROM (\(Self.neededImages))
-                    WHERE image NOT IN (SELECT blob FROM delivery)
-                    """)
+            let images: [Digest] = try database.values(
+                "SELECT DISTINCT image FROM (\(Self.neededImages)) WHERE image NOT IN (SELECT blob FROM delivery)")
+            return images
         }
         for image in missing {
             let encoded = try ImageEncoder(blobs: context.blobs).full(image)
@@ -49,14 +46,14 @@ extension DeliveryService {
     func publishBlobs() async throws {
         let (waiting, retained) = try await context.read { database in
             (
-                try DeliveryRecord.filter(
-                    sql: """
+                try DeliveryRecord.all(
+                    database,
+                    where: """
                         publishedAt IS NULL AND image IN (\(Self.neededImages))
                             AND (base IS NULL OR base IN (\(Self.heldImages)))
-                        """
-                ).order(sql: "base IS NOT NULL, createdAt").fetchAll(database),
-                try Int.fetchOne(
-                    database, sql: "SELECT coalesce(sum(bytes), 0) FROM delivery WHERE publishedAt IS NOT NULL") ?? 0
+                        ORDER BY base IS NOT NULL, createdAt
+                        """),
+                try database.value("SELECT coalesce(sum(bytes), 0) FROM delivery WHERE publishedAt IS NOT NULL") ?? 0
             )
         }
         var held = retained
@@ -186,15 +183,15 @@ extension DeliveryService {
         let before = context.now().advanced(
             by: Interval(milliseconds: -context.configuration.retainedGrace.milliseconds))
         let unused = try await context.read { database in
-            try DeliveryRecord.fetchAll(
+            try DeliveryRecord.all(
                 database,
-                sql: """
-                    SELECT * FROM delivery WHERE publishedAt IS NOT NULL AND (
+                where: """
+                    publishedAt IS NOT NULL AND (
                         base IS NOT NULL AND base NOT IN (\(Self.heldImages))
                         OR image NOT IN (\(Self.neededImages)) AND image NOT IN (
                             SELECT part.image FROM release_part AS part JOIN release ON release.name = part.release
                             WHERE release.retiredAt > ?))
-                    """, arguments: [before])
+                    """, [before])
         }
         try await clearManifests(retiredBefore: before)
         for delivery in unused {
@@ -212,9 +209,9 @@ extension DeliveryService {
 
     private func clearManifests(retiredBefore before: Instant) async throws {
         let retired = try await context.read { database in
-            try Digest.fetchAll(
-                database, sql: "SELECT digest FROM release WHERE retiredAt <= ? AND digest IS NOT NULL",
-                arguments: [before])
+            let digests: [Digest] = try database.values(
+                "SELECT digest FROM release WHERE retiredAt <= ? AND digest IS NOT NULL", [before])
+            return digests
         }
         for digest in retired where held.withLock({ $0.releases.contains(digest) }) {
             try await deliver(.release(digest), [], priority: .control)

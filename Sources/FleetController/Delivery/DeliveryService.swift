@@ -102,14 +102,13 @@ final class DeliveryService: Sendable {
     private func publishReleases() async throws {
         let byRequest = held.withLock { $0.byRequest }
         let records = try await context.read { database in
-            try ReleaseRecord.filter(Column("stage") == ReleaseStage.released).fetchAll(database).filter { record in
-                try Digest.fetchAll(
-                    database,
-                    sql: """
-                        SELECT part.image FROM release_part AS part LEFT JOIN delivery ON delivery.blob = part.image
-                        WHERE part.release = ? AND delivery.publishedAt IS NULL
-                        """, arguments: [record.name]
-                ).allSatisfy(byRequest.contains)
+            try ReleaseRecord.all(database, where: "stage = ?", [ReleaseStage.released.rawValue]).filter { record in
+                let unpublished: [Digest] = try database.values(
+                    """
+                    SELECT part.image FROM release_part AS part LEFT JOIN delivery ON delivery.blob = part.image
+                    WHERE part.release = ? AND delivery.publishedAt IS NULL
+                    """, [record.name])
+                return unpublished.allSatisfy(byRequest.contains)
             }
         }
         for record in records {
@@ -125,8 +124,8 @@ final class DeliveryService: Sendable {
 
     private func publishDesired() async throws {
         let waiting = try await context.read { database in
-            try DeviceRecord.filter(sql: "generation <> publishedGeneration").filter(Column("revokedAt") == nil)
-                .order(Column("id")).fetchAll(database)
+            try DeviceRecord.all(
+                database, where: "generation <> publishedGeneration AND revokedAt IS NULL ORDER BY id")
         }
         guard !waiting.isEmpty else { return }
         let taken = await withTaskGroup(of: (DeviceID, Int64)?.self) { group in
@@ -144,8 +143,7 @@ final class DeliveryService: Sendable {
         let finished = taken
         try await context.write { database, _ in
             for (id, generation) in finished {
-                try database.execute(
-                    sql: "UPDATE device SET publishedGeneration = ? WHERE id = ?", arguments: [generation, id])
+                try database.run("UPDATE device SET publishedGeneration = ? WHERE id = ?", [generation, id])
             }
         }
     }

@@ -51,24 +51,23 @@ final class DeltaService: Sendable {
     /// Pairs that were not made: images of approved and released releases, from those that devices run in the same
     /// slot for the same model; of an image at most `deltasPerImage`, the bases that most devices run first.
     static func missing(_ database: Database) throws -> [Pair] {
-        let rows = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT wanted.image AS image, held.image AS base, count(DISTINCT slot.device) AS devices,
-                    (SELECT count(*) FROM delta WHERE delta.image = wanted.image) AS made
-                FROM release_part AS wanted
-                JOIN release ON release.name = wanted.release AND release.stage IN ('approved', 'released')
-                JOIN device_slot AS slot ON slot.slot = wanted.slot
-                JOIN release AS running ON running.digest = slot.champion
-                JOIN release_part AS held
-                    ON held.release = running.name AND held.slot = slot.slot AND held.model = wanted.model
-                WHERE held.image <> wanted.image
-                    AND (release.counter > running.counter OR slot.desiredRelease = release.digest)
-                    AND NOT EXISTS (
-                        SELECT 1 FROM delta WHERE delta.image = wanted.image AND delta.base = held.image)
-                GROUP BY wanted.image, held.image
-                ORDER BY devices DESC, wanted.image, held.image
-                """)
+        let rows = try database.rows(
+            """
+            SELECT wanted.image AS image, held.image AS base, count(DISTINCT slot.device) AS devices,
+                (SELECT count(*) FROM delta WHERE delta.image = wanted.image) AS made
+            FROM release_part AS wanted
+            JOIN release ON release.name = wanted.release AND release.stage IN ('approved', 'released')
+            JOIN device_slot AS slot ON slot.slot = wanted.slot
+            JOIN release AS running ON running.digest = slot.champion
+            JOIN release_part AS held
+                ON held.release = running.name AND held.slot = slot.slot AND held.model = wanted.model
+            WHERE held.image <> wanted.image
+                AND (release.counter > running.counter OR slot.desiredRelease = release.digest)
+                AND NOT EXISTS (
+                    SELECT 1 FROM delta WHERE delta.image = wanted.image AND delta.base = held.image)
+            GROUP BY wanted.image, held.image
+            ORDER BY devices DESC, wanted.image, held.image
+            """)
         var counts: [Digest: Int] = [:]
         return rows.compactMap { row in
             let pair = Pair(image: row["image"], base: row["base"], devices: row["devices"])

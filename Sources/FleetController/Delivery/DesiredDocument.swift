@@ -11,8 +11,9 @@ import GRDB
 enum DesiredDocument {
     /// Makes the document anew and raises its generation if it says something else than before.
     static func refresh(_ database: Database, _ id: DeviceID, fallback: DevicePolicy) throws {
-        guard let device = try DeviceRecord.fetchOne(database, key: id), device.revokedAt == nil else { return }
-        let slots = try DeviceSlotRecord.filter(Column("device") == id).order(Column("slot")).fetchAll(database)
+        let found = try DeviceRecord.first(database, where: "id = ?", [id])
+        guard let device = found, device.revokedAt == nil else { return }
+        let slots = try DeviceSlotRecord.all(database, where: "device = ? ORDER BY slot", [id])
         let wanted = try slots.compactMap { slot -> DesiredSlot? in
             guard let release = slot.desiredRelease else { return nil }
             return DesiredSlot(
@@ -24,23 +25,21 @@ enum DesiredDocument {
         guard device.generation == 0 || device.desired != Data(same.encoded()) else { return }
         let next = device.generation + 1
         let document = Desired(generation: UInt64(next), slots: wanted, policy: policy)
-        try database.execute(
-            sql: "UPDATE device SET generation = ?, desired = ? WHERE id = ?",
-            arguments: [next, Data(document.encoded()), id])
+        try database.run(
+            "UPDATE device SET generation = ?, desired = ? WHERE id = ?", [next, Data(document.encoded()), id])
     }
 
     /// Differences that lead a slot to the image that it wants, the smallest first; none once it runs it.
     private static func sources(_ database: Database, _ slot: DeviceSlotRecord) throws -> [BlobSource] {
         guard slot.champion != slot.desiredRelease, slot.champion != nil else { return [] }
-        return try Row.fetchAll(
-            database,
-            sql: """
-                SELECT part.image AS image, delivery.blob AS blob, delivery.base AS base FROM release
-                JOIN release_part AS part ON part.release = release.name AND part.slot = ?
-                JOIN delivery ON delivery.image = part.image
-                WHERE release.digest = ? AND delivery.base IS NOT NULL AND delivery.publishedAt IS NOT NULL
-                ORDER BY delivery.bytes, delivery.blob LIMIT ?
-                """, arguments: [slot.slot, slot.desiredRelease, DeliveryLimits.deltasPerImage]
+        return try database.rows(
+            """
+            SELECT part.image AS image, delivery.blob AS blob, delivery.base AS base FROM release
+            JOIN release_part AS part ON part.release = release.name AND part.slot = ?
+            JOIN delivery ON delivery.image = part.image
+            WHERE release.digest = ? AND delivery.base IS NOT NULL AND delivery.publishedAt IS NOT NULL
+            ORDER BY delivery.bytes, delivery.blob LIMIT ?
+            """, [slot.slot, slot.desiredRelease, DeliveryLimits.deltasPerImage]
         ).map { BlobSource(image: $0["image"], blob: $0["blob"], base: $0["base"]) }
     }
 
@@ -64,8 +63,8 @@ enum DesiredDocument {
 
     /// The fallback, changed by every enabled sampling policy that picks the device, in the order of their names.
     static func policy(_ database: Database, _ id: DeviceID, fallback: DevicePolicy) throws -> DevicePolicy {
-        let records = try PolicyRecord.filter(Column("kind") == PolicyKind.sampling && Column("enabled") == true)
-            .order(Column("name")).fetchAll(database)
+        let records = try PolicyRecord.all(
+            database, where: "kind = ? AND enabled ORDER BY name", [PolicyKind.sampling.rawValue])
         guard !records.isEmpty else { return fallback }
         let tags = try DeviceQueries.tags(database, of: id)
         var policy = fallback

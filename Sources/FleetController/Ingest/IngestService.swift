@@ -13,6 +13,7 @@ final class IngestService: Sendable {
     let queue = IngestQueue()
     let topics: Topics
     private let refusals = RefusalBook()
+    private let releases = ReleaseParts()
     /// Called with the windows that have to be judged anew.
     private let judge: @Sendable (Set<IngestOutcome.Window>) -> Void
     /// Called with what devices miss.
@@ -93,8 +94,10 @@ final class IngestService: Sendable {
         let batch = Self.withoutOutdated(batch)
         if context.bugs.contains(.ackBeforeCommit) { acknowledgeUnseen(batch) }
         let context = context
+        let releases = releases
         let outcome = try await context.write { database, changes in
-            var transaction = IngestTransaction(database: database, now: context.now(), context: context)
+            var transaction = IngestTransaction(
+                database: database, now: context.now(), context: context, releases: releases)
             for message in batch {
                 guard let device = message.topic.device else { continue }
                 let read: DeviceMessage

@@ -13,37 +13,20 @@ extension IngestTransaction {
             try update(slot, of: device.id)
             for message in slot.receipts { try applyReceipt(message, slot.slot, of: device) }
         }
-        try tellRollouts(reported, of: device)
+        let isCurrent = device.observedGeneration >= device.generation
+        for slot in reported.slots {
+            let heard = try RolloutEngine.news(database, of: device.id, slot, isCurrent: isCurrent)
+            for (rollout, events) in heard { news[rollout, default: []] += events }
+        }
         changes.append(ChangeEvent(.device, device.id))
     }
 
-    private mutating func tellRollouts(_ reported: Reported, of device: DeviceRecord) throws {
-        var engine = RolloutEngine(
-            database: database, now: now, devicePolicy: context.configuration.devicePolicy)
-        for slot in reported.slots {
-            // Read anew for each slot: a rollout may have raised the generation.
-            let generation = try Int64.fetchOne(
-                database, sql: "SELECT generation FROM device WHERE id = ?", arguments: [device.id])
-            let isCurrent = Int64(reported.observedGeneration) >= generation ?? 0
-            try engine.deviceReported(device.id, slot, isCurrent: isCurrent)
-        }
-        changes += engine.effects.changes
-        outcome.mustDeliver = outcome.mustDeliver || engine.effects.mustDeliver
-    }
-
     private func update(_ reported: ReportedSlot, of device: DeviceID) throws {
-        var slot =
-            try DeviceSlotRecord.filter(Column("device") == device && Column("slot") == reported.slot)
-            .fetchOne(database) ?? DeviceSlotRecord(device: device, slot: reported.slot)
-        slot.phase = reported.phase
-        slot.target = reported.target
-        slot.progress = Double(reported.progress)
-        slot.failure = reported.failure
-        slot.detail = reported.detail
-        slot.champion = reported.champion
-        slot.previous = reported.previous
-        slot.reportedAt = now
-        try slot.save(database)
+        try DeviceSlotRecord(
+            device: device, slot: reported.slot, phase: reported.phase, target: reported.target,
+            progress: Double(reported.progress), failure: reported.failure, detail: reported.detail,
+            champion: reported.champion, previous: reported.previous, reportedAt: now
+        ).storeReported(database)
     }
 
     /// Stores a receipt if it is the device's own: signed by its registered key, about a release that exists, and
@@ -61,7 +44,7 @@ extension IngestTransaction {
             outcome.refuse(device.id, "badReceipt", "a receipt that is not signed by the device: \(error)")
             return
         }
-        guard receipt.slot == slot, let part = try manifest(receipt.release)?.part(for: slot),
+        guard receipt.slot == slot, let part = try part(receipt.release, slot),
             part.image.digest == receipt.image, part.version == receipt.version
         else {
             outcome.refuse(device.id, "badReceipt", "a receipt that does not fit release \(receipt.release.short)")
@@ -75,9 +58,10 @@ extension IngestTransaction {
             receivedAt: now
         ).insert(database, onConflict: .ignore)
     }
+
     private func isStored(_ message: [UInt8], _ slot: SlotName, of device: DeviceRecord) throws -> Bool {
-        try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM receipt WHERE device = ? AND slot = ? AND message = ?)",
-            arguments: [device.id, slot, Data(message)]) ?? false
+        try database.value(
+            "SELECT EXISTS (SELECT 1 FROM receipt WHERE device = ? AND slot = ? AND message = ?)",
+            [device.id, slot, Data(message)]) ?? false
     }
 }

@@ -55,7 +55,7 @@ extension IngestTransaction {
     }
 
     private mutating func insert(_ sample: SampleMessage, of device: DeviceRecord) throws {
-        guard let part = try manifest(sample.release)?.part(for: sample.slot) else {
+        guard let part = try part(sample.release, sample.slot) else {
             outcome.refuse(device.id, "unknownRelease", "a sample of release \(sample.release.short), not known here")
             return
         }

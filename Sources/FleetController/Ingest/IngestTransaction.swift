@@ -3,6 +3,7 @@ import FleetStore
 import FleetWire
 import Foundation
 import GRDB
+import RolloutCore
 import Sketches
 
 /// Applies devices' messages to the database, all of a batch in one transaction. Every step is idempotent: QoS 1,
@@ -13,10 +14,15 @@ struct IngestTransaction {
     let context: ControllerContext
     var outcome = IngestOutcome()
     var changes: [ChangeEvent] = []
+    /// What rollouts are to hear of the batch.
+    var news: [Int64: [RolloutEvent]] = [:]
     private var devices: [DeviceID: DeviceRecord] = [:]
-    private var manifests: [Digest: ReleaseManifest] = [:]
+    /// Devices whose presence came: more than the last contact has to be written of them.
+    private var greeted: Set<DeviceID> = []
+    private let releases: ReleaseParts
 
-    init(database: Database, now: Instant, context: ControllerContext) {
+    init(database: Database, now: Instant, context: ControllerContext, releases: ReleaseParts) {
+        self.releases = releases
         self.database = database
         self.now = now
         self.context = context
@@ -29,7 +35,9 @@ struct IngestTransaction {
             return
         }
         switch message {
-        case .presence(let presence): applyPresence(presence, to: &device)
+        case .presence(let presence):
+            applyPresence(presence, to: &device)
+            greeted.insert(id)
         case .reported(let reported): try applyReported(reported, to: &device)
         case .report(let report, let encoded): try applyReport(report, encoded, of: device)
         case .sample(let sample, let encoded): try applySample(sample, encoded, of: device)
@@ -43,6 +51,7 @@ struct IngestTransaction {
     /// Writes what was gathered and says what to acknowledge.
     mutating func finish() throws {
         for device in devices.values { try update(device) }
+        try tellRollouts()
         for boot in outcome.boots.sorted(by: { ($0.device, $0.boot) < ($1.device, $1.boot) }) {
             outcome.acks.append(
                 (boot.device, try StreamCursor.ack(database, device: boot.device, boot: boot.boot)))
@@ -51,6 +60,7 @@ struct IngestTransaction {
 
     /// Writes only what devices say of themselves: the desired document is others' to change.
     private func update(_ device: DeviceRecord) throws {
+        guard greeted.contains(device.id) else { return try device.storeSeen(database) }
         _ = try device.update(
             database,
             columns: [
@@ -59,19 +69,29 @@ struct IngestTransaction {
             ])
     }
 
+    /// Lets every rollout hear at once what a batch brought: its rows are read and written once, whatever number of
+    /// devices spoke. The newest comes first.
+    private mutating func tellRollouts() throws {
+        guard !news.isEmpty else { return }
+        var engine = RolloutEngine(database: database, now: now, devicePolicy: context.configuration.devicePolicy)
+        for (rollout, events) in news.sorted(by: { $0.key > $1.key }) {
+            let record = try RolloutRows.record(database, rollout)
+            if RolloutRows.openStates.contains(record.state) { try engine.handle(record, events) }
+        }
+        changes += engine.effects.changes
+        outcome.mustDeliver = outcome.mustDeliver || engine.effects.mustDeliver
+    }
+
     private mutating func device(_ id: DeviceID) throws -> DeviceRecord? {
         if let known = devices[id] { return known }
-        guard let record = try DeviceRecord.fetchOne(database, key: id), record.revokedAt == nil else { return nil }
+        let found = try DeviceRecord.first(database, where: "id = ?", [id])
+        guard let record = found, record.revokedAt == nil else { return nil }
         return record
     }
 
-    /// The manifest of a release that this controller signed off; nil for any other digest.
-    mutating func manifest(_ digest: Digest) throws -> ReleaseManifest? {
-        if let known = manifests[digest] { return known }
-        guard let record = try ReleaseRows.find(database, digest) else { return nil }
-        let manifest = try ReleaseManifest(decoding: [UInt8](record.manifest))
-        manifests[digest] = manifest
-        return manifest
+    /// The part for a slot of a release that people signed; nil for any other digest.
+    func part(_ release: Digest, _ slot: SlotName) throws -> ReleasePart? {
+        try releases.part(database, release, slot)?.part
     }
 
     // MARK: Presence
@@ -95,7 +115,7 @@ struct IngestTransaction {
     // MARK: Reports
 
     private mutating func applyReport(_ report: Report, _ encoded: [UInt8], of device: DeviceRecord) throws {
-        guard let part = try manifest(report.release)?.part(for: report.slot) else {
+        guard let part = try part(report.release, report.slot) else {
             outcome.refuse(device.id, "unknownRelease", "a report of release \(report.release.short), not known here")
             return
         }
@@ -108,7 +128,7 @@ struct IngestTransaction {
         let isNew = try !StreamCursor.holds(
             database, device: device.id, boot: report.boot, stream: .report, sequence: report.sequence)
         if isNew {
-            try ReportRecord(device: device.id, report: report, encoded: encoded, receivedAt: now).insert(database)
+            try ReportRecord(device: device.id, report: report, encoded: encoded, receivedAt: now).store(database)
         }
         if !isNew, context.bugs.contains(.countTwice) { try storeTwice(report, encoded, of: device) }
         try commit(device.id, report.boot, .report, report.sequence, isNew: isNew)

@@ -21,7 +21,7 @@ enum StreamCursor {
             cursor.duplicates += 1
         }
         cursor.updatedAt = now
-        try cursor.save(database)
+        try cursor.store(database)
     }
 
     /// Whether a sequence was committed before. The cursor knows it even when the row was removed by its age.
@@ -47,9 +47,8 @@ enum StreamCursor {
     static func find(
         _ database: Database, _ device: DeviceID, _ boot: String, _ stream: StreamKind
     ) throws -> StreamCursorRecord? {
-        try StreamCursorRecord.filter(
-            Column("device") == device && Column("boot") == boot && Column("stream") == stream.rawValue
-        ).fetchOne(database)
+        try StreamCursorRecord.first(
+            database, where: "device = ? AND boot = ? AND stream = ?", [device, boot, stream.rawValue])
     }
 
     /// What is committed of a device's boot, all streams.

@@ -8,14 +8,14 @@ import GRDB
 /// Reading and writing a release's rows inside a transaction.
 enum ReleaseRows {
     static func record(_ database: Database, _ name: ReleaseName) throws -> ReleaseRecord {
-        guard let record = try ReleaseRecord.fetchOne(database, key: name) else {
+        guard let record = try ReleaseRecord.first(database, where: "name = ?", [name]) else {
             throw ControllerError.notFound("release", name)
         }
         return record
     }
 
     static func find(_ database: Database, _ digest: Digest) throws -> ReleaseRecord? {
-        try ReleaseRecord.filter(Column("digest") == digest).fetchOne(database)
+        try ReleaseRecord.first(database, where: "digest = ?", [digest])
     }
 
     static func detail(_ database: Database, _ name: ReleaseName) throws -> ReleaseDetail {

@@ -8,64 +8,82 @@ import RolloutCore
 extension RolloutEngine {
     /// Devices as a rollout needs to know them.
     static func candidates(_ database: Database, _ record: RolloutRecord) throws -> [RolloutCandidate] {
-        let slot = try ReleasePartRecord.filter(Column("release") == record.release).order(Column("slot"))
-            .fetchOne(database)?.slot
+        let slot = try ReleasePartRecord.first(database, where: "release = ? ORDER BY slot", [record.release])?.slot
         let limit = try DelegatedReach.limit(database, ReleaseRows.record(database, record.release))
         return try DeviceQueries.select(database, record.selector).compactMap { id in
             let tags = try DeviceQueries.tags(database, of: id)
             guard limit?.contains(id, tags: tags) ?? true else { return nil }
-            let row = try DeviceSlotRecord.filter(Column("device") == id && Column("slot") == slot).fetchOne(database)
+            let row = try DeviceSlotRecord.first(database, where: "device = ? AND slot = ?", [id, slot])
             return RolloutCandidate(device: id, tags: tags, champion: row?.champion)
         }
     }
 
-    /// A device said where one of its slots stands.
+    /// What it means to open rollouts that a device said where one of its slots stands, by rollout.
     ///
     /// - Parameter isCurrent: it has seen its newest desired document, so that what it says is about that.
-    mutating func deviceReported(_ device: DeviceID, _ slot: ReportedSlot, isCurrent: Bool) throws {
-        let rows = try RolloutDeviceRecord.filter(Column("device") == device).order(Column("rollout").desc)
-            .fetchAll(database)
-        for row in rows where row.state != .rolledBack {
-            let record = try RolloutRows.record(database, row.rollout)
-            guard RolloutRows.openStates.contains(record.state),
-                let release = try ReleaseRows.record(database, record.release).digest
-            else { continue }
-            let events = try events(device, slot, row, record, release: release, isCurrent: isCurrent)
-            if !events.isEmpty { try handle(record, events) }
+    static func news(
+        _ database: Database, of device: DeviceID, _ slot: ReportedSlot, isCurrent: Bool
+    ) throws -> [(rollout: Int64, events: [RolloutEvent])] {
+        try database.rows(openRollouts, [device]).compactMap { row in
+            let member = Member(
+                device: device, rollout: try row.decode(forColumn: "rollout"),
+                name: try row.decode(forColumn: "name"), release: try row.decode(forColumn: "digest"),
+                state: try row.decode(forColumn: "state"), rolloutState: try row.decode(forColumn: "rolloutState"))
+            guard RolloutRows.openStates.contains(member.rolloutState) else { return nil }
+            let events = try events(database, member, slot, isCurrent: isCurrent)
+            return events.isEmpty ? nil : (member.rollout, events)
         }
     }
 
-    private func events(
-        _ device: DeviceID, _ slot: ReportedSlot, _ row: RolloutDeviceRecord, _ record: RolloutRecord, release: Digest,
-        isCurrent: Bool
+    /// The rollouts that a device has a part in and that are not over for it, with their approved releases.
+    private static let openRollouts = """
+        SELECT member.rollout, member.state, rollout.state AS rolloutState, release.name, release.digest
+        FROM rollout_device AS member JOIN rollout ON rollout.id = member.rollout
+        JOIN release ON release.name = rollout.release
+        WHERE member.device = ? AND member.state <> 'rolledBack' AND release.digest IS NOT NULL
+        """
+
+    /// A device in a rollout.
+    private struct Member {
+        var device: DeviceID
+        var rollout: Int64
+        var name: ReleaseName
+        var release: Digest
+        var state: RolloutDeviceState
+        var rolloutState: RolloutState
+    }
+
+    private static func events(
+        _ database: Database, _ member: Member, _ slot: ReportedSlot, isCurrent: Bool
     ) throws -> [RolloutEvent] {
-        let isReturning = record.state == .aborting || record.state == .rollingBack
+        let isReturning = member.rolloutState == .aborting || member.rolloutState == .rollingBack
+        let device = member.device
+        let release = member.release
         var events: [RolloutEvent] = []
-        if slot.champion == release, row.state != .succeeded, try hasAllReceipts(device, record, release) {
+        if slot.champion == release, member.state != .succeeded, try hasAllReceipts(database, member) {
             events.append(.receipt(device, release: release))
         }
         if isCurrent, slot.target == release, slot.phase == .failed || slot.phase == .rolledBack,
-            row.state == .offered || row.state == .succeeded
+            member.state == .offered || member.state == .succeeded
         {
             events.append(
                 .failed(
                     device, release: release, failure: slot.failure ?? .storeFailed,
                     detail: String(slot.detail.prefix(WireLimits.detailBytes))))
         }
-        if isCurrent, isReturning, row.state == .offered, slot.phase.isFinal || slot.phase == .idle {
+        if isCurrent, isReturning, member.state == .offered, slot.phase.isFinal || slot.phase == .idle {
             events.append(.settled(device, champion: slot.champion))
         }
         return events
     }
 
     /// A release counts as running when every slot that it fills has its receipt.
-    private func hasAllReceipts(_ device: DeviceID, _ record: RolloutRecord, _ release: Digest) throws -> Bool {
-        let missing = try Int.fetchOne(
-            database,
-            sql: """
-                SELECT count(*) FROM release_part AS part WHERE part.release = ? AND NOT EXISTS (
-                    SELECT 1 FROM receipt WHERE receipt.device = ? AND receipt.slot = part.slot AND receipt.release = ?)
-                """, arguments: [record.release, device, release])
+    private static func hasAllReceipts(_ database: Database, _ member: Member) throws -> Bool {
+        let missing: Int? = try database.value(
+            """
+            SELECT count(*) FROM release_part AS part WHERE part.release = ? AND NOT EXISTS (
+                SELECT 1 FROM receipt WHERE receipt.device = ? AND receipt.slot = part.slot AND receipt.release = ?)
+            """, [member.name, member.device, member.release])
         return missing == 0
     }
 

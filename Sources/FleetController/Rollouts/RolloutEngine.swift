@@ -64,24 +64,19 @@ struct RolloutEngine {
         _ device: DeviceID, _ record: RolloutRecord, release: Digest?, activation: ActivationCondition,
         deadline: Instant
     ) throws {
-        let slots = try ReleasePartRecord.filter(Column("release") == record.release).fetchAll(database).map(\.slot)
+        let slots = try ReleasePartRecord.all(database, where: "release = ?", [record.release]).map(\.slot)
         for name in slots {
-            var slot =
-                try DeviceSlotRecord.filter(Column("device") == device && Column("slot") == name).fetchOne(database)
-                ?? DeviceSlotRecord(device: device, slot: name)
-            slot.desiredRelease = release
-            slot.activation = activation
-            slot.deadline = deadline
-            slot.rollout = record.id
-            try slot.save(database)
+            try DeviceSlotRecord(
+                device: device, slot: name, desiredRelease: release, activation: activation, deadline: deadline,
+                rollout: record.id
+            ).storeDesired(database)
         }
         try DesiredDocument.refresh(database, device, fallback: devicePolicy)
         effects.mustDeliver = true
     }
 
     private mutating func markReleased(_ name: ReleaseName) throws {
-        try database.execute(
-            sql: "UPDATE release SET stage = 'released' WHERE name = ? AND stage = 'approved'", arguments: [name])
+        try database.run("UPDATE release SET stage = 'released' WHERE name = ? AND stage = 'approved'", [name])
         if database.changesCount > 0 { effects.changes.append(ChangeEvent(.release, name)) }
     }
 

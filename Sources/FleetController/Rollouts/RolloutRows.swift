@@ -10,7 +10,7 @@ enum RolloutRows {
     static let openStates: [RolloutState] = [.running, .paused, .aborting, .rollingBack, .completed]
 
     static func record(_ database: Database, _ id: Int64) throws -> RolloutRecord {
-        guard let record = try RolloutRecord.fetchOne(database, key: id) else {
+        guard let record = try RolloutRecord.first(database, where: "id = ?", [id]) else {
             throw ControllerError.notFound("rollout", id)
         }
         return record
@@ -18,10 +18,10 @@ enum RolloutRows {
 
     /// Rollouts that time can move on: those under way, and completed ones that a newcomer was offered.
     static func waiting(_ database: Database) throws -> [RolloutRecord] {
-        try RolloutRecord.fetchAll(
+        try RolloutRecord.all(
             database,
-            sql: """
-                SELECT * FROM rollout WHERE state IN ('running', 'paused', 'aborting', 'rollingBack')
+            where: """
+                state IN ('running', 'paused', 'aborting', 'rollingBack')
                    OR (state = 'completed' AND EXISTS (
                        SELECT 1 FROM rollout_device WHERE rollout = rollout.id AND state = 'offered'))
                 """)
@@ -29,8 +29,8 @@ enum RolloutRows {
 
     static func machine(_ database: Database, _ record: RolloutRecord) throws -> RolloutMachine {
         let id = record.id ?? 0
-        let waves = try RolloutWaveRecord.filter(Column("rollout") == id).order(Column("ordinal")).fetchAll(database)
-        let devices = try RolloutDeviceRecord.filter(Column("rollout") == id).fetchAll(database)
+        let waves = try RolloutWaveRecord.all(database, where: "rollout = ? ORDER BY ordinal", [id])
+        let devices = try RolloutDeviceRecord.all(database, where: "rollout = ?", [id])
         let release = try ReleaseRows.record(database, record.release)
         let plan = RolloutPlan(
             // Before the approval there is no digest yet, and nothing is offered.
@@ -59,18 +59,18 @@ enum RolloutRows {
         record.endedAt = after.endedAt
         try record.update(database)
         for (ordinal, wave) in after.waves.enumerated() where before.waves[ordinal] != wave {
-            try database.execute(
-                sql: """
-                    UPDATE rollout_wave SET startedAt = ?, lastReceiptAt = ?, endedAt = ?
-                    WHERE rollout = ? AND ordinal = ?
-                    """, arguments: [wave.startedAt, wave.lastReceiptAt, wave.endedAt, id, ordinal])
+            try database.run(
+                """
+                UPDATE rollout_wave SET startedAt = ?, lastReceiptAt = ?, endedAt = ?
+                WHERE rollout = ? AND ordinal = ?
+                """, [wave.startedAt, wave.lastReceiptAt, wave.endedAt, id, ordinal])
         }
         for device in before.devices.keys where after.devices[device] == nil {
             try database.execute(
                 sql: "DELETE FROM rollout_device WHERE rollout = ? AND device = ?", arguments: [id, device])
         }
         for (device, progress) in after.devices where before.devices[device] != progress {
-            try RolloutDeviceRecord(rollout: id, device: device, progress).save(database)
+            try RolloutDeviceRecord(rollout: id, device: device, progress).store(database)
         }
     }
 }

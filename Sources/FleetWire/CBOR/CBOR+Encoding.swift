@@ -22,6 +22,13 @@ extension CBOR {
             for item in items { item.append(to: &output) }
         case .map(let entries):
             Self.head(CBORMajor.map, UInt64(entries.count), to: &output)
+            guard !Self.areRising(entries) else {
+                for entry in entries {
+                    entry.key.append(to: &output)
+                    entry.value.append(to: &output)
+                }
+                return
+            }
             for entry in Self.sorted(entries) {
                 output += entry.key
                 entry.value.append(to: &output)
@@ -71,6 +78,17 @@ extension CBOR {
 
     private static func bigEndian(_ value: UInt64, count: UInt64, to output: inout [UInt8]) {
         for index in 0..<count { output.append(UInt8(truncatingIfNeeded: value >> (8 * (count - 1 - index)))) }
+    }
+
+    /// Whether the keys are numbers in their order, as messages write them: their encodings are in it too.
+    private static func areRising(_ entries: [Entry]) -> Bool {
+        var last: UInt64?
+        for entry in entries {
+            guard case .unsigned(let key) = entry.key else { return false }
+            if let last, key <= last { return false }
+            last = key
+        }
+        return true
     }
 
     private static func sorted(_ entries: [Entry]) -> [(key: [UInt8], value: CBOR)] {

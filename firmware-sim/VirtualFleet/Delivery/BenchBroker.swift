@@ -14,19 +14,36 @@ package final class BenchBroker: Sendable {
     private let process: Mutex<pid_t>
     private let configuration: URL
 
+    /// PEM files for mutual TLS: who has a certificate of the authority may connect.
+    package struct MutualTLS: Sendable {
+        var authority: String
+        var certificate: String
+        var key: String
+    }
+
     /// Starts it and waits until it listens.
     ///
     /// - Parameters:
     ///   - isEncrypted: TLS on the devices' port.
+    ///   - mutual: TLS on the devices' port for those who have a certificate.
     ///   - centre: Port of the broker that this one is a bridge to; nil for none.
-    package init(folder: URL, isEncrypted: Bool = false, centre: Int? = nil) throws {
+    package init(folder: URL, isEncrypted: Bool = false, mutual: MutualTLS? = nil, centre: Int? = nil) throws {
         let port = Int.random(in: 20_000..<30_000)
         self.port = port
         let tls = isEncrypted ? try BenchTLS(folder: folder) : nil
-        authority = tls?.authority
-        devicePort = isEncrypted ? port + 10_000 : port
-        let listener = tls.map {
-            "listener \(port + 10_000) 127.0.0.1\ncafile \($0.authority)\ncertfile \($0.certificate)\nkeyfile \($0.key)"
+        authority = tls?.authority ?? mutual?.authority
+        devicePort = authority == nil ? port : port + 10_000
+        let files =
+            tls.map { ($0.authority, $0.certificate, $0.key) }
+            ?? mutual.map { ($0.authority, $0.certificate, $0.key) }
+        let listener = files.map { authority, certificate, key in
+            """
+            listener \(port + 10_000) 127.0.0.1
+            cafile \(authority)
+            certfile \(certificate)
+            keyfile \(key)
+            require_certificate \(mutual != nil)
+            """
         }
         configuration = folder.appending(path: "broker.conf")
         let bridge = centre.map {

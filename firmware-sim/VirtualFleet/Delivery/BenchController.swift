@@ -26,7 +26,7 @@ package struct BenchController: Sendable {
             _ = try await controller.devices.provision(DeviceRequest(id: PullFleet.name(number)), by: .local)
         }
         let image = try TinyModel.image(gain: 1, ballast: bytes)
-        _ = try await Fixture.release("bench", image, people.map(\.key), controller)
+        _ = try await Fixture.release("bench", image, try TinyModel.part(image), people.map(\.key), controller)
         self.image = SHA256.hash(image)
         if let chunks {
             try await SteppedController.prepare(

@@ -58,13 +58,18 @@ extension WorldPlan {
     /// One device, one installation and one update of it; the power goes at these operations: the first counted from
     /// the beginning, the second from the boot after it.
     init(cuts: [Int]) {
-        rollouts = [("sound-1", 500), ("sound-2", Self.updateAt)]
-        selector = "id=d01"
-        faults = []
+        var rollouts = [
+            PlannedRollout(name: "sound-1", time: 500), PlannedRollout(name: "sound-2", time: Self.updateAt),
+        ]
+        for index in rollouts.indices {
+            rollouts[index].selector = Selector(terms: [
+                Selector.Term(key: "id", isEqual: true, values: [Fixture.firstDevice.text])
+            ])
+        }
+        self.init(rollouts: rollouts, faults: [], heal: Self.updateAt + 30_000)
         if let first = cuts.first {
             faults.append(Fault(time: 0, kind: .cuts(device: 0, first: first, second: cuts.dropFirst().first)))
         }
-        heal = Self.updateAt + 30_000
     }
 
     /// When the update of a crash world begins, in milliseconds.

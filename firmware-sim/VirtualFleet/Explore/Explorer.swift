@@ -5,6 +5,7 @@ import Glibc
 public struct Explorer: Sendable {
     let fixture: Fixture
     let bugs: PlantedBugs
+    private let scenario: PreparedScenario?
 
     /// Makes what all worlds begin with.
     ///
@@ -12,12 +13,21 @@ public struct Explorer: Sendable {
     public init(mutation: Mutation? = nil) async throws {
         fixture = try await Fixture()
         bugs = mutation?.bug ?? []
+        scenario = nil
+    }
+
+    /// Worlds of a scenario: an assertion that is not met counts as a violation.
+    public init(_ scenario: PreparedScenario, mutation: Mutation? = nil) {
+        self.init(fixture: scenario.fixture, bugs: mutation?.bug ?? [], scenario: scenario)
     }
 
     /// The same worlds with another bug, or with none.
-    public func with(_ mutation: Mutation?) -> Explorer { Explorer(fixture: fixture, bugs: mutation?.bug ?? []) }
+    public func with(_ mutation: Mutation?) -> Explorer {
+        Explorer(fixture: fixture, bugs: mutation?.bug ?? [], scenario: scenario)
+    }
 
-    private init(fixture: Fixture, bugs: PlantedBugs) {
+    private init(fixture: Fixture, bugs: PlantedBugs, scenario: PreparedScenario?) {
+        self.scenario = scenario
         self.fixture = fixture
         self.bugs = bugs
     }
@@ -42,7 +52,7 @@ public struct Explorer: Sendable {
                 guard next < seeds.upperBound, !(stopsAtFirst && !summary.failures.isEmpty) else { return }
                 let seed = next
                 next += 1
-                group.addTask { await self.world(seed: seed).run() }
+                group.addTask { await self.outcome(seed, self.plan(seed)) }
             }
             for _ in 0..<max(1, min(workers, Self.workerLimit)) { add() }
             for await outcome in group {
@@ -63,30 +73,33 @@ public struct Explorer: Sendable {
 
     /// Runs one world and keeps its trace.
     public func replay(_ seed: UInt64) async -> WorldOutcome {
-        await world(seed: seed, keepsTrace: true).run()
+        await outcome(seed, plan(seed), keepsTrace: true)
     }
 
     /// Leaves out one fault after another as long as the world still goes wrong, and gives the trace of what is left.
     public func shorten(_ seed: UInt64) async -> (faults: [Fault], outcome: WorldOutcome) {
-        var plan = WorldPlan(seed: seed)
+        var plan = plan(seed)
         var isShorter = true
         while isShorter {
             isShorter = false
             for index in plan.faults.indices.reversed() {
                 var shorter = plan
                 shorter.faults.remove(at: index)
-                if !(await world(seed: seed, plan: shorter).run()).violations.isEmpty {
+                if !(await outcome(seed, shorter)).violations.isEmpty {
                     plan = shorter
                     isShorter = true
                 }
             }
         }
-        return (plan.faults, await world(seed: seed, plan: plan, keepsTrace: true).run())
+        return (plan.faults, await outcome(seed, plan, keepsTrace: true))
     }
 
-    func world(seed: UInt64, plan: WorldPlan? = nil, keepsTrace: Bool = false) -> World {
-        World(
-            seed: seed, plan: plan ?? WorldPlan(seed: seed), fixture: fixture, bugs: bugs, keepsTrace: keepsTrace)
+    private func plan(_ seed: UInt64) -> WorldPlan { scenario?.plan(seed: seed) ?? WorldPlan(seed: seed) }
+
+    private func outcome(_ seed: UInt64, _ plan: WorldPlan, keepsTrace: Bool = false) async -> WorldOutcome {
+        var outcome = await World(seed: seed, plan: plan, fixture: fixture, bugs: bugs, keepsTrace: keepsTrace).run()
+        if let scenario { outcome.violations += scenario.misses(outcome) }
+        return outcome
     }
 
     /// CPU time of this process so far.

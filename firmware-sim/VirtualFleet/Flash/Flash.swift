@@ -25,6 +25,8 @@ final class Flash: @unchecked Sendable {
     private(set) var operations = 0
     /// The operation at which the power goes, if any.
     private var cutAt: Int?
+    /// A cut that waits for a file with this in its path to be made, and the operations from then to the cut.
+    private var waitingCut: (path: String, operations: Int)?
     /// The power went, and nothing was booted since.
     private(set) var isDead = false
 
@@ -41,7 +43,17 @@ final class Flash: @unchecked Sendable {
     // MARK: Power
 
     /// Cuts the power at operation number `operation`, counted from the disk's beginning.
-    func cut(at operation: Int?) { lock.withLock { _ in cutAt = operation } }
+    func cut(at operation: Int?) {
+        lock.withLock { _ in
+            cutAt = operation
+            waitingCut = nil
+        }
+    }
+
+    /// Cuts the power so many operations after a file has been made whose path holds `path`.
+    func cut(afterMaking path: String, operations: Int) {
+        lock.withLock { _ in waitingCut = (path, operations) }
+    }
 
     /// The power goes now: nothing more reaches the disk.
     func kill() { lock.withLock { _ in isDead = true } }
@@ -90,6 +102,10 @@ final class Flash: @unchecked Sendable {
             guard !isDead else { return nil }
             if let file = entries[path] { return file }
             guard create, operate() else { return nil }
+            if let waiting = waitingCut, path.contains(waiting.path) {
+                cutAt = operations + waiting.operations
+                waitingCut = nil
+            }
             let file = FlashFile()
             entries[path] = file
             namespaceLog.append(.create(path, file))
@@ -243,7 +259,7 @@ final class FlashFile: @unchecked Sendable {
 
     func write(_ source: UnsafeRawBufferPointer, at offset: Int) {
         let end = offset + source.count
-        if bytes.count < end { bytes.append(contentsOf: repeatElement(0, count: end - bytes.count)) }
+        Self.grow(&bytes, to: end)
         bytes.withUnsafeMutableBytes {
             UnsafeMutableRawBufferPointer(rebasing: $0[offset..<end]).copyMemory(from: source)
         }
@@ -268,12 +284,20 @@ final class FlashFile: @unchecked Sendable {
 
     func sync() {
         if pending.count > Self.wholeCopy {
-            durable = bytes
+            // Not `durable = bytes`: the next write would copy all of it.
+            apply(.write(0..<bytes.count), to: &durable)
         } else {
             for change in pending { apply(change, to: &durable) }
-            if durable.count > bytes.count { durable.removeLast(durable.count - bytes.count) }
         }
+        if durable.count > bytes.count { durable.removeLast(durable.count - bytes.count) }
         pending.removeAll(keepingCapacity: true)
+    }
+
+    /// Appends zeros; files grow by pages, so that room is made for many at once.
+    private static func grow(_ bytes: inout [UInt8], to count: Int) {
+        guard bytes.count < count else { return }
+        if bytes.capacity < count { bytes.reserveCapacity(max(count, 2 * bytes.count)) }
+        bytes.append(contentsOf: repeatElement(0, count: count - bytes.count))
     }
 
     /// Changes beyond which the whole file is copied.
@@ -322,9 +346,7 @@ final class FlashFile: @unchecked Sendable {
         case .write(let range):
             let range = range.clamped(to: 0..<bytes.count)
             guard !range.isEmpty else { return }
-            if target.count < range.upperBound {
-                target.append(contentsOf: repeatElement(0, count: range.upperBound - target.count))
-            }
+            Self.grow(&target, to: range.upperBound)
             bytes.withUnsafeBytes { source in
                 target.withUnsafeMutableBytes { target in
                     UnsafeMutableRawBufferPointer(rebasing: target[range]).copyMemory(

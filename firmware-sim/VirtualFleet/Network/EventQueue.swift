@@ -42,6 +42,9 @@ final class EventQueue: @unchecked Sendable {
         return first.work
     }
 
+    /// Forgets everything that is due: the end of time.
+    func removeAll() { heap.removeAll() }
+
     private func sink() {
         var parent = 0
         while true {

@@ -14,6 +14,8 @@ final class VirtualBroker {
     /// What the broker's own persistence would bring back.
     private var saved: [String: [UInt8]] = [:]
     private var sessions: [String: BrokerSession] = [:]
+    /// Bytes of payload that were sent to clients in sessions that are over.
+    private var sentBytes: [String: Int] = [:]
     /// Clients by filter, each in the order of subscribing.
     private var exact: [String: [String]] = [:]
     private var plus: [String: [String]] = [:]
@@ -27,12 +29,13 @@ final class VirtualBroker {
     // MARK: Sessions
 
     /// Opens a session, ending an older one of the same name; nil while the broker is down.
-    func open(_ client: String, will: MQTTWill?, deliver: @escaping (Delivered) -> Void, ended: @escaping () -> Void)
-        -> BrokerSession?
-    {
+    func open(
+        _ client: String, will: MQTTWill?, weather: Weather? = nil, deliver: @escaping (Delivered) -> Void,
+        ended: @escaping () -> Void
+    ) -> BrokerSession? {
         guard isUp else { return nil }
         if let older = sessions[client] { end(older, withWill: true) }
-        let session = BrokerSession(client: client, will: will, deliver: deliver, ended: ended)
+        let session = BrokerSession(client: client, will: will, weather: weather, deliver: deliver, ended: ended)
         sessions[client] = session
         return session
     }
@@ -42,6 +45,7 @@ final class VirtualBroker {
         guard sessions[session.client] === session else { return }
         sessions[session.client] = nil
         session.isOver = true
+        sentBytes[session.client, default: 0] += session.sentBytes
         for filter in session.filters.keys { forget(filter, session.client) }
         if withWill, let will = session.will { publish(will.topic, will.payload, retain: will.retain) }
         session.ended()
@@ -118,7 +122,9 @@ final class VirtualBroker {
     }
 
     private func send(_ topic: String, _ payload: [UInt8], to session: BrokerSession, _ qos: QoS, isRetained: Bool) {
+        let weather = weather.joined(with: session.weather)
         if qos == .atMostOnce, chance.happens(weather.loss) { return }
+        session.sentBytes += payload.count
         let copies = qos == .atLeastOnce && chance.happens(weather.duplication) ? 2 : 1
         for _ in 0..<copies {
             let due = max(queue.now + chance.pick(weather.delay), session.lastArrival[topic] ?? 0)
@@ -166,6 +172,9 @@ final class VirtualBroker {
         retained[topic] = payload
     }
 
+    /// Bytes of payload that were sent to a client so far.
+    func bytesSent(to client: String) -> Int { sentBytes[client, default: 0] + (sessions[client]?.sentBytes ?? 0) }
+
     var retainedBytes: Int { retained.values.reduce(0) { $0 + $1.count } }
 }
 
@@ -181,15 +190,22 @@ struct Delivered {
 final class BrokerSession {
     let client: String
     let will: MQTTWill?
+    /// A network of its own on the client's way.
+    let weather: Weather?
+    var sentBytes = 0
     let deliver: (Delivered) -> Void
     let ended: () -> Void
     var filters: [String: QoS] = [:]
     var lastArrival: [String: Int64] = [:]
     var isOver = false
 
-    init(client: String, will: MQTTWill?, deliver: @escaping (Delivered) -> Void, ended: @escaping () -> Void) {
+    init(
+        client: String, will: MQTTWill?, weather: Weather?, deliver: @escaping (Delivered) -> Void,
+        ended: @escaping () -> Void
+    ) {
         self.client = client
         self.will = will
+        self.weather = weather
         self.deliver = deliver
         self.ended = ended
     }

@@ -20,6 +20,8 @@ final class VirtualLink: DeviceLink, @unchecked Sendable {
     private let broker: VirtualBroker
     private var chance: SeededGenerator
     private let handler: (MQTTEvent) -> Void
+    /// A network of its own on this machine's way to the broker.
+    private let weather: Weather?
     private var will: MQTTWill?
     private var session: BrokerSession?
     private var filters: [(String, QoS)] = []
@@ -41,10 +43,13 @@ final class VirtualLink: DeviceLink, @unchecked Sendable {
 
     var isConnected: Bool { session != nil }
 
+    private var conditions: Weather { broker.weather.joined(with: weather) }
+
     init(
         client: String, will: MQTTWill?, queue: EventQueue, broker: VirtualBroker, seed: UInt64,
-        handler: @escaping (MQTTEvent) -> Void
+        weather: Weather? = nil, handler: @escaping (MQTTEvent) -> Void
     ) {
+        self.weather = weather
         self.client = client
         self.will = will
         self.queue = queue
@@ -76,7 +81,7 @@ final class VirtualLink: DeviceLink, @unchecked Sendable {
             isCutOff
             ? nil
             : broker.open(
-                client, will: will, deliver: { [weak self] in self?.receive($0) },
+                client, will: will, weather: weather, deliver: { [weak self] in self?.receive($0) },
                 ended: { [weak self] in self?.lost() })
         guard let session else {
             handler(.disconnected(reason: "no route to the broker", willRetryInMilliseconds: 1000))
@@ -143,7 +148,7 @@ final class VirtualLink: DeviceLink, @unchecked Sendable {
     /// Requests arrive in the order in which they are made.
     private func whenArrived(_ work: @escaping (BrokerSession) -> Void) {
         guard let session else { return }
-        let due = max(queue.now + chance.pick(broker.weather.delay), lastArrival["subscribe"] ?? 0)
+        let due = max(queue.now + chance.pick(conditions.delay), lastArrival["subscribe"] ?? 0)
         lastArrival["subscribe"] = due
         queue.schedule(at: due) { if !session.isOver { work(session) } }
     }
@@ -160,7 +165,7 @@ final class VirtualLink: DeviceLink, @unchecked Sendable {
 
     private func transmit(_ message: Outgoing) {
         guard let session else { return }
-        let due = max(queue.now + chance.pick(broker.weather.delay), lastArrival[message.topic] ?? 0)
+        let due = max(queue.now + chance.pick(conditions.delay), lastArrival[message.topic] ?? 0)
         lastArrival[message.topic] = due
         queue.schedule(at: due) { [weak self] in
             guard let self, !session.isOver else { return }
@@ -169,10 +174,10 @@ final class VirtualLink: DeviceLink, @unchecked Sendable {
     }
 
     private func arrive(_ message: Outgoing, in session: BrokerSession) {
-        let copies = chance.happens(broker.weather.duplication) ? 2 : 1
+        let copies = chance.happens(conditions.duplication) ? 2 : 1
         for _ in 0..<copies { broker.publish(message.topic, message.payload, retain: message.retain) }
         guard message.qos == .atLeastOnce else { return forget(message.number) }
-        queue.schedule(after: chance.pick(broker.weather.delay)) { [weak self] in
+        queue.schedule(after: chance.pick(conditions.delay)) { [weak self] in
             if !session.isOver { self?.forget(message.number) }
         }
     }

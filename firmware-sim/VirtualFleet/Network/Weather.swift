@@ -8,4 +8,15 @@ public struct Weather: Hashable, Sendable {
     public var duplication = 0.0
 
     public init() {}
+
+    /// What messages meet on a way that has both.
+    func joined(with other: Weather?) -> Weather {
+        guard let other else { return self }
+        var worse = self
+        worse.delay =
+            max(delay.lowerBound, other.delay.lowerBound)...max(delay.upperBound, other.delay.upperBound)
+        worse.loss = max(loss, other.loss)
+        worse.duplication = max(duplication, other.duplication)
+        return worse
+    }
 }

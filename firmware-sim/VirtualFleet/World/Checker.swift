@@ -64,10 +64,15 @@ final class Checker {
         world.trace(.notice, device.index) { "\(device.id): \(notice)" }
         switch notice {
         case .serving(_, _, let release): serving(device, release)
-        case .phase(_, .committed, let release, _, _): committed(device, release)
+        case .phase(_, let phase, let release, let failure, _):
+            if phase == .committed { committed(device, release) }
+            if phase == .staged || phase == .proving { checkStaged(device, release) }
+            if world.plan.isScenario {
+                world.chronicle.heard(device.index, phase, release, failure, at: world.queue.now)
+            }
         case .acknowledged(let ack): acknowledged(device, ack)
         case .gathered(let blob): checkGathered(device, blob)
-        case .phase, .connected, .disconnected, .problem: break
+        case .connected, .disconnected, .problem: break
         }
     }
 
@@ -89,6 +94,17 @@ final class Checker {
         }
     }
 
+    /// What a device holds ready is what people signed, byte for byte, whether it will prove itself or not.
+    private func checkStaged(_ device: VirtualDevice, _ digest: Digest?) {
+        guard let release = world.fixture.releases.values.first(where: { $0.digest == digest }),
+            !isRotten(device)
+        else { return }
+        let path = "\(device.folder)/images/\(SHA256.hash(release.image).hex)"
+        if device.flash.contents(path) != release.image {
+            found("takes an image for that of \(release.name) which is not", device: device)
+        }
+    }
+
     private func committed(_ device: VirtualDevice, _ digest: Digest?) {
         guard let digest, world.fixture.sound(digest) != nil, records[device.index].committed.last != digest else {
             return
@@ -98,6 +114,10 @@ final class Checker {
         records[device.index].committed.removeAll { $0 == digest }
         records[device.index].committed.append(digest)
     }
+
+    func serving(_ device: VirtualDevice) -> Digest? { records[device.index].serving }
+
+    func isRotten(_ device: VirtualDevice) -> Bool { records[device.index].isRotten }
 
     func rotted(_ device: VirtualDevice) { records[device.index].isRotten = true }
 
@@ -253,7 +273,9 @@ final class Checker {
         let images = device.flash.names(in: "\(device.folder)/images").count
         if images > 4 { found("holds \(images) images", device: device) }
         if let queued = device.link?.mostQueued, queued > 512 { found("queued \(queued) messages", device: device) }
-        if device.flash.used > 2 << 20 { found("its disk holds \(device.flash.used) bytes", device: device) }
+        if device.flash.used > (2 << 20) + 6 * world.fixture.largestImage {
+            found("its disk holds \(device.flash.used) bytes", device: device)
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+public import FleetModel
 import Sketches
 
 /// One thing that goes wrong in a world.
@@ -15,6 +16,8 @@ public struct Fault: Hashable, Sendable {
         /// A device loses power at this durable operation, counted from its beginning, and once more at that one after
         /// the boot.
         case cuts(device: Int, first: Int, second: Int?)
+        /// A device loses power at the `operations`-th durable operation after its next pull has begun.
+        case powerInPull(device: Int, operations: Int, off: Int64)
         /// A device's agent is killed and started again; its disk keeps everything.
         case kill(device: Int, off: Int64)
         /// A device is cut off from the broker.
@@ -55,16 +58,25 @@ public struct Fault: Hashable, Sendable {
 
 /// What a world is to live through: drawn from a seed, written by people, or cut down to the shortest that still fails.
 public struct WorldPlan: Hashable, Sendable {
-    /// The names of the releases that are rolled out, in order, and when each begins.
-    var rollouts: [(name: String, time: Int64)]
-    /// Which devices take part in rollouts.
-    var selector = "*"
+    /// What is rolled out, in the order of beginning.
+    var rollouts: [PlannedRollout]
     public var faults: [Fault]
     /// After this nothing goes wrong any more, and everything heals.
     public var heal: Int64
+    /// Milliseconds after healing in which everything must have come about.
+    var patience: Int64 = 1_200_000
+    /// Milliseconds between two frames of a device, until shortly after healing.
+    var framePause: Int64 = 5000
+    /// The network when there is no storm.
+    var weather = Weather()
+    /// What is particular to each device; devices beyond the list are ordinary.
+    var surroundings: [DeviceSurroundings] = []
+    /// Somebody has written assertions about how it ends: releases need not come to all devices, drift is judged, and a
+    /// chronicle is kept.
+    var isScenario = false
 
     /// Milliseconds of faults in a world that a seed draws.
-    public static let faultyTime: Int64 = 240_000
+    public static let faultyTime: Int64 = 200_000
 
     /// Three rollouts and five faults or more.
     public init(seed: UInt64) {
@@ -72,30 +84,86 @@ public struct WorldPlan: Hashable, Sendable {
         let hasBroken = chance.happens(0.3)
         let names = hasBroken ? ["sound-1", "broken", "sound-2"] : ["sound-1", "sound-2", "sound-3"]
         rollouts = names.enumerated().map { index, name in
-            (name, Int64(index) * 70_000 + chance.pick(1000...15_000))
+            PlannedRollout(name: name, time: Int64(index) * 60_000 + chance.pick(1000...15_000))
         }
         heal = Self.faultyTime
-        faults = (0..<chance.pick(5...9)).map { _ in
+        var drawn = (0..<chance.pick(5...9)).map { _ in
             Fault(time: chance.pick(2000...Self.faultyTime - 20_000), kind: Fault.Kind(drawn: &chance))
-        }.sorted { $0.time < $1.time }
+        }
+        for index in drawn.indices { drawn[index].meet(rollouts, &chance) }
+        faults = drawn.sorted { $0.time < $1.time }
     }
 
-    public static func == (a: Self, b: Self) -> Bool {
-        a.faults == b.faults && a.heal == b.heal && a.rollouts.elementsEqual(b.rollouts, by: ==)
+    init(rollouts: [PlannedRollout], faults: [Fault], heal: Int64) {
+        self.rollouts = rollouts
+        self.faults = faults
+        self.heal = heal
     }
 
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(faults)
-        hasher.combine(heal)
+    func surroundings(of device: Int) -> DeviceSurroundings {
+        surroundings.indices.contains(device) ? surroundings[device] : DeviceSurroundings()
     }
+}
+
+/// A rollout that a person starts.
+public struct PlannedRollout: Hashable, Sendable {
+    /// The release's name.
+    public var name: String
+    /// Milliseconds from the world's beginning.
+    public var time: Int64
+    /// Which devices take part.
+    public var selector = Selector.all
+    public var waves: [Wave]
+
+    /// To half of the devices and then to all.
+    public init(name: String, time: Int64) {
+        self.name = name
+        self.time = time
+        let gate = Gate(minimumReceipts: 0.6, maximumFailures: 0.5, soak: .seconds(2))
+        waves = [
+            Wave(name: "half", cumulativeShare: 0.5, gate: gate, deadline: .minutes(30)),
+            Wave(name: "all", cumulativeShare: 1, gate: gate, deadline: .minutes(30)),
+        ]
+    }
+
+    /// The same release once more, to all at once and whatever becomes of it.
+    var again: PlannedRollout {
+        var again = self
+        let gate = Gate(minimumReceipts: 1, maximumFailures: 1, soak: .seconds(2))
+        again.waves = [Wave(name: "all", cumulativeShare: 1, gate: gate, deadline: .minutes(30))]
+        return again
+    }
+}
+
+/// What is around one device.
+struct DeviceSurroundings: Hashable, Sendable {
+    var sensor = Sensor()
+    /// A network worse than the world's; nil without one.
+    var weather: Weather?
+    var diskBytes = 64 << 20
+}
+
+extension Fault {
+    /// What aims at an image comes while devices pull it: at any other time nobody would notice.
+    fileprivate mutating func meet(_ rollouts: [PlannedRollout], _ chance: inout SeededGenerator) {
+        switch kind {
+        case .swap(let release), .badChunk(let release, _):
+            time = rollouts[release].time + chance.pick(0...Self.pullTime)
+        default: break
+        }
+    }
+
+    /// Milliseconds after a rollout's beginning in which most devices pull.
+    private static let pullTime: Int64 = 30_000
 }
 
 extension Fault.Kind {
     /// Draws one: power cuts most often, for they are what breaks devices.
-    init(drawn chance: inout SeededGenerator) {
-        let device = Int(chance.below(UInt64(Fixture.deviceCount)))
+    init(drawn chance: inout SeededGenerator, devices: Int = Fixture.deviceCount, releases: Int = 3) {
+        let device = Int(chance.below(UInt64(devices)))
+        let release = Int(chance.below(UInt64(releases)))
         let pause = chance.pick(500...30_000)
-        switch chance.below(26) {
+        switch chance.below(30) {
         case 0...2: self = .power(device: device, off: pause)
         case 3...7: self = .powerAtOperation(device: device, operations: Int(chance.pick(1...200)), off: pause)
         case 8: self = .kill(device: device, off: pause)
@@ -105,7 +173,7 @@ extension Fault.Kind {
         case 13: self = .controllerPartition(duration: pause)
         case 14: self = .broker(off: pause, persists: chance.happens(0.5))
         case 15: self = .retainedLoss(percent: Int(chance.pick(5...60)))
-        case 16: self = .badChunk(release: Int(chance.below(3)), chunk: Int(chance.below(UInt64(Fixture.chunks))))
+        case 16: self = .badChunk(release: release, chunk: Int(chance.below(UInt64(Fixture.chunks))))
         case 17: self = .clock(device: device, by: chance.pick(-600_000...600_000))
         case 18: self = .bootIn1970(device: device)
         case 19: self = .rot(device: device)
@@ -113,7 +181,8 @@ extension Fault.Kind {
         case 21: self = .storm(duration: pause)
         case 22, 23: self = .attack(device: device, attack: Int(chance.below(UInt64(Attack.allCases.count))))
         case 24: self = .replay(device: device)
-        default: self = .swap(release: Int(chance.below(3)))
+        case 25...28: self = .powerInPull(device: device, operations: Int(chance.pick(1...48)), off: pause)
+        default: self = .swap(release: release)
         }
     }
 }

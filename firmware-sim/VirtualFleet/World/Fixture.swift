@@ -35,17 +35,22 @@ final class Fixture: Sendable {
     static let input = FrameDescription(
         kind: .timeseries, steps: 4, width: 4, channels: (0..<4).map { Channel(name: "a\($0)", unit: "g") })
 
-    let devices: [(id: DeviceID, key: SigningKey)]
+    static let firstDevice = DeviceID(unchecked: "d01")
+
+    let devices: [(id: DeviceID, tags: [String: String], key: SigningKey)]
     let root: TrustedKey
     let people: [SigningKey]
-    /// `sound-1…3` and `broken`, by name.
+    /// By name.
     let releases: [String: FixtureRelease]
     let attacks: [Attack: FixtureRelease]
     /// The controller's database file.
     let database: [UInt8]
+    /// A device's database after its first start, before it holds anything.
+    let deviceDatabase: [UInt8]
     /// Blobs never change, so all worlds read the same ones.
     let blobs: BlobStore
     let folder: URL
+    let policy: DevicePolicy
     /// SHA-256 and Ed25519 that remember what they verified: twenty devices check the same few signatures.
     let trust = TrustFunctions.remembering()
 
@@ -58,29 +63,28 @@ final class Fixture: Sendable {
     }
 
     /// Makes everything in a folder of its own; takes a second.
-    init() async throws {
+    init(_ plan: FixturePlan = FixturePlan()) async throws {
+        policy = plan.policy
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-worlds-\(UUID().uuidString)")
         var configuration = ControllerConfiguration(dataFolder: folder)
-        configuration.devicePolicy = Self.policy()
+        configuration.devicePolicy = plan.policy
         let rootKey = try Self.key("root")
         root = rootKey.trusted(holder: "root")
         people = [try Self.key("ops"), try Self.key("lead")]
+        let models = try plan.models.map { try $0.made(for: plan.sensor) }
+        let arenas = Dictionary(models.map { (SHA256.hash($0.image), $0.part.image.arenaBytes) }) { first, _ in first }
         let controller = try await Self.controller(
-            configuration, root: rootKey, people: zip(["ops", "lead"], people).map { (holder: $0, key: $1) },
+            configuration, arenas: arenas, root: rootKey,
+            people: zip(["ops", "lead"], people).map { (holder: $0, key: $1) },
             now: { Self.beginning })
-        var devices: [(id: DeviceID, key: SigningKey)] = []
-        for number in 1...Self.deviceCount {
-            let id = DeviceID(unchecked: "d\(number < 10 ? "0" : "")\(number)")
-            _ = try await controller.devices.provision(
-                DeviceRequest(id: id, tags: ["side": number % 2 == 0 ? "R" : "L"]), by: .local)
-            devices.append((id, try Self.key(id.text)))
+        var devices: [(id: DeviceID, tags: [String: String], key: SigningKey)] = []
+        for machine in plan.machines {
+            _ = try await controller.devices.provision(DeviceRequest(id: machine.id, tags: machine.tags), by: .local)
+            devices.append((machine.id, machine.tags, try Self.key(machine.id.text)))
         }
         self.devices = devices
         var releases: [String: FixtureRelease] = [:]
-        for (index, name) in ["sound-1", "sound-2", "sound-3", "broken"].enumerated() {
-            releases[name] = try await Self.release(
-                name, gain: Float(index + 1), isSound: name != "broken", people, controller)
-        }
+        for model in models { releases[model.name] = try await Self.release(model, people, controller) }
         self.releases = releases
         attacks = try Attack.all(people: people, after: releases)
         blobs = controller.blobs
@@ -91,6 +95,21 @@ final class Fixture: Sendable {
         try controller.store.close()
         let file = folder.appendingPathComponent(FleetStore.fileName)
         database = [UInt8](try Data(contentsOf: file))
+        deviceDatabase = try Self.emptyDeviceDatabase()
+    }
+
+    /// What the agent's own store makes of an empty disk: nearly all of a world's devices begin with it.
+    private static func emptyDeviceDatabase() throws -> [UInt8] {
+        let flash = Flash()
+        let mount = "fixture-\(UUID().uuidString)"
+        let folder = FlashVFS.mount(flash, as: mount)
+        defer { FlashVFS.unmount(mount) }
+        let path = "\(folder)/\(DeviceHost.databaseName)"
+        try DeviceHost.prepareDatabase(at: path)
+        guard let bytes = flash.contents(path), !bytes.isEmpty else {
+            throw WorldError.fixture("a device's database was not written")
+        }
+        return bytes
     }
 
     /// The same key for a name in every process.
@@ -99,26 +118,26 @@ final class Fixture: Sendable {
     }
 
     private static func release(
-        _ name: String, gain: Float, isSound: Bool, _ people: [SigningKey], _ controller: FleetController
+        _ model: MadeModel, _ people: [SigningKey], _ controller: FleetController
     ) async throws -> FixtureRelease {
-        let image = try TinyModel.image(gain: gain)
-        let record = try await release(name, image, isSound: isSound, people, controller)
+        let image = model.image
+        let record = try await release(model.name, image, model.part, people, controller)
         guard let digest = record.digest, let signed = record.signed else {
-            throw WorldError.fixture("release \(name) was not approved")
+            throw WorldError.fixture("release \(model.name) was not approved")
         }
         try await SteppedController.prepare(
             SHA256.hash(image), chunks: chunks, blobs: controller.blobs, store: controller.store, at: beginning)
         return FixtureRelease(
             name: record.name, digest: digest, message: [UInt8](signed),
-            manifest: try ReleaseManifest(decoding: [UInt8](record.manifest)), image: image, isSound: isSound)
+            manifest: try ReleaseManifest(decoding: [UInt8](record.manifest)), image: image, isSound: model.isSound)
     }
 
     /// A release of one image that people signed, in use.
     static func release(
-        _ name: String, _ image: [UInt8], isSound: Bool = true, _ people: [SigningKey], _ controller: FleetController
+        _ name: String, _ image: [UInt8], _ part: ReleasePart, _ people: [SigningKey], _ controller: FleetController
     ) async throws -> ReleaseRecord {
         let version = try await controller.models.push(
-            TinyModel.name, onnx: image, material: try TinyModel.part(image, isSound: isSound), by: .local
+            TinyModel.name, onnx: image, material: part, by: .local
         ).id
         let request = ReleaseRequest(name: ReleaseName(unchecked: name), versions: [.main: version])
         _ = try await controller.releases.create(request, by: .local)
@@ -140,7 +159,8 @@ final class Fixture: Sendable {
 
     /// A controller in a folder of its own whose people hold these keys.
     static func controller(
-        _ configuration: ControllerConfiguration, root: SigningKey, people: [(holder: String, key: SigningKey)],
+        _ configuration: ControllerConfiguration, arenas: [Digest: Int] = [:], root: SigningKey,
+        people: [(holder: String, key: SigningKey)],
         now: @escaping @Sendable () -> Instant
     ) async throws -> FleetController {
         try FileManager.default.createDirectory(at: configuration.keyFolder, withIntermediateDirectories: true)
@@ -149,11 +169,23 @@ final class Fixture: Sendable {
         }
         let controller = try FleetController(
             configuration: configuration, pki: FixturePKI(),
-            compile: { CompiledImage(bytes: $0, arenaBytes: TinyModel.arenaBytes, compiler: "virtual") },
+            // Images come compiled.
+            compile: { image in
+                let arena = arenas[SHA256.hash(image)] ?? TinyModel.arenaBytes
+                return CompiledImage(bytes: image, arenaBytes: arena, compiler: "virtual")
+            },
             logger: Logger(label: "fixture") { _ in SwiftLogNoOpLogHandler() }, now: now)
         _ = try await controller.trust.initialise(holders: people.map(\.holder), by: .local)
         return controller
     }
+
+    /// Values in a frame of a release; those of the built-in network if nothing serves.
+    func frameValues(of release: Digest?) -> Int {
+        guard let release else { return Self.input.valueCount }
+        return sound(release)?.manifest.parts.first?.input.valueCount ?? Self.input.valueCount
+    }
+
+    var largestImage: Int { releases.values.map(\.image.count).max() ?? 0 }
 
     /// The release with this digest that a device may run, if it is one.
     func sound(_ digest: Digest) -> FixtureRelease? {

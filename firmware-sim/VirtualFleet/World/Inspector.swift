@@ -25,6 +25,26 @@ struct Inspector {
         return stored
     }
 
+    /// What the controller holds in the end, added to a chronicle.
+    func complete(_ chronicle: Chronicle, _ database: Database) throws -> Chronicle {
+        var chronicle = chronicle
+        for row in try Row.fetchAll(database, sql: "SELECT release, state FROM rollout ORDER BY id") {
+            chronicle.rollouts[row["release"]] = row["state"]
+        }
+        chronicle.alerts = try Row.fetchAll(database, sql: "SELECT kind, subject, title FROM alert ORDER BY id").map {
+            Chronicle.Alert(kind: $0["kind"], subject: $0["subject"], title: $0["title"])
+        }
+        chronicle.reportsStored = try Int.fetchOne(database, sql: "SELECT count(*) FROM report") ?? 0
+        chronicle.samplesStored = try Int.fetchOne(database, sql: "SELECT count(*) FROM sample") ?? 0
+        return chronicle
+    }
+
+    /// Rollouts that are under way.
+    func openRollouts(_ database: Database) throws -> Int {
+        try Int.fetchOne(
+            database, sql: "SELECT count(*) FROM rollout WHERE state IN ('running', 'aborting', 'rollingBack')") ?? 0
+    }
+
     /// Devices whose receipt for a release is stored.
     func receipts(_ database: Database, of release: Digest) throws -> Set<String> {
         Set(

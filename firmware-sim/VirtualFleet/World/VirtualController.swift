@@ -18,8 +18,8 @@ import Synchronization
 final class VirtualController: @unchecked Sendable {
     /// What the controller has to do at the next opportunity.
     enum Step: Hashable {
-        case ingest, deliver, tick
-        case rollout(String, isRepeat: Bool)
+        case ingest, deliver, tick, judge
+        case rollout(PlannedRollout)
     }
 
     let flash = Flash()
@@ -52,7 +52,10 @@ final class VirtualController: @unchecked Sendable {
     deinit { FlashVFS.unmount(mount) }
 
     /// Milliseconds that messages wait to share a transaction.
-    private static let gather: Int64 = 250
+    private static let gather: Int64 = 1000
+
+    /// Milliseconds between two looks at rollouts.
+    private static let round: Int64 = 10_000
 
     var isUp: Bool { stepped != nil }
 
@@ -65,7 +68,7 @@ final class VirtualController: @unchecked Sendable {
             let store = try FleetStore(path: "\(folder)/\(FleetStore.fileName)")
             self.store = store
             var configuration = ControllerConfiguration(dataFolder: world.fixture.folder)
-            configuration.devicePolicy = Fixture.policy()
+            configuration.devicePolicy = world.fixture.policy
             // A world sets its devices' clocks itself.
             configuration.timeInterval = .seconds(0)
             stepped = SteppedController(
@@ -189,10 +192,11 @@ final class VirtualController: @unchecked Sendable {
 
     /// What comes round by itself.
     private func repeatSteps(_ life: Int) {
-        world.queue.schedule(after: 5000) { [weak self] in
+        world.queue.schedule(after: Self.round) { [weak self] in
             guard let self, self.life == life else { return }
             add(.tick)
-            if (world.queue.now / 5000) % 4 == 0 { add(.deliver) }
+            if world.plan.isScenario { add(.judge) }
+            if (world.queue.now / Self.round) % 2 == 0 { add(.deliver) }
             repeatSteps(life)
         }
     }
@@ -221,22 +225,20 @@ final class VirtualController: @unchecked Sendable {
         case .ingest: await stepped.ingestBatch()
         case .deliver: if isLinked.withLock({ $0 }) { try await stepped.deliver() }
         case .tick: try await stepped.tick()
-        case .rollout(let name, let isRepeat): try await rollOut(name, isRepeat: isRepeat, stepped)
+        case .judge: await stepped.judge()
+        case .rollout(let rollout): try await rollOut(rollout, stepped)
         }
     }
 
-    private func rollOut(_ name: String, isRepeat: Bool, _ stepped: SteppedController) async throws {
-        let gate = Gate(minimumReceipts: isRepeat ? 1 : 0.6, maximumFailures: isRepeat ? 1 : 0.5, soak: .seconds(2))
-        let half = Wave(name: "half", cumulativeShare: 0.5, gate: gate, deadline: .minutes(30))
-        let all = Wave(name: "all", cumulativeShare: 1, gate: gate, deadline: .minutes(30))
+    private func rollOut(_ planned: PlannedRollout, _ stepped: SteppedController) async throws {
         let caller = Identity(name: "olga", role: .operator)
         let record = try await stepped.rollouts.create(
             RolloutRequest(
-                release: ReleaseName(unchecked: name), selector: try Selector(world.plan.selector),
-                waves: isRepeat ? [all] : [half, all]),
+                release: ReleaseName(unchecked: planned.name), selector: planned.selector, waves: planned.waves),
             by: caller)
         _ = try await stepped.rollouts.start(record.id ?? 0, by: caller)
-        world.trace(.rollout, -1) { "rollout of \(name) starts" }
+        world.trace(.rollout, -1) { "rollout of \(planned.name) starts" }
+        if world.chronicle.started[planned.name] == nil { world.chronicle.started[planned.name] = world.queue.now }
     }
 
     /// Gives to the network what the step has published, in an order that does not depend on threads.

@@ -22,6 +22,7 @@ final class VirtualDevice: @unchecked Sendable {
     private var loop: VirtualLoop?
     private var chance: SeededGenerator
     private let time: VirtualTime
+    private let weather: Weather?
     /// At the boot after a power cut the power goes once more at this operation.
     var cutAfterBoot: Int?
     /// Operations when the power came back for the first time.
@@ -36,14 +37,21 @@ final class VirtualDevice: @unchecked Sendable {
         self.index = index
         self.world = world
         self.mount = mount
-        let (id, key) = world.fixture.devices[index]
+        let (id, tags, key) = world.fixture.devices[index]
         self.id = id
         folder = FlashVFS.mount(flash, as: mount)
+        let surroundings = world.plan.surroundings(of: index)
+        flash.capacity = surroundings.diskBytes
+        weather = surroundings.weather
+        // The first device makes its database itself: its power may go while it does.
+        if index > 0 {
+            flash.install(world.fixture.deviceDatabase, as: "\(folder)/\(DeviceHost.databaseName)")
+        }
         time = VirtualTime(queue: world.queue)
         chance = SeededGenerator(seed: world.seed, name: id.text)
         configuration = DeviceConfiguration(
             device: id, folder: folder, brokerHost: "virtual", brokerPort: 1, tls: nil, signingKey: key,
-            rootKey: world.fixture.root, hardware: "x86_64-generic", tags: ["side": index % 2 == 1 ? "R" : "L"],
+            rootKey: world.fixture.root, hardware: "x86_64-generic", tags: tags,
             limits: Self.limits, seed: chance.next())
     }
 
@@ -161,7 +169,7 @@ final class VirtualDevice: @unchecked Sendable {
     ) -> VirtualLink {
         let link = VirtualLink(
             client: configuration.clientID, will: configuration.will, queue: world.queue, broker: world.broker,
-            seed: configuration.seed
+            seed: configuration.seed, weather: weather
         ) { [weak self] event in
             guard let self, !flash.isDead else { return }
             handler(event)

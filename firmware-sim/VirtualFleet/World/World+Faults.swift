@@ -14,6 +14,9 @@ extension World {
         case .powerAtOperation(let device, let operations, let off):
             devices[device].powerOff(for: off)
             devices[device].flash.cut(at: devices[device].flash.operations + operations)
+        case .powerInPull(let device, let operations, let off):
+            devices[device].powerOff(for: off)
+            devices[device].flash.cut(afterMaking: "/partial/", operations: operations)
         case .cuts(let device, let first, let second):
             devices[device].flash.cut(at: first)
             devices[device].cutAfterBoot = second
@@ -30,7 +33,9 @@ extension World {
         case .rot(let device): rot(devices[device])
         case .diskFull(let device, let duration):
             devices[device].flash.capacity = devices[device].flash.used
-            queue.schedule(after: duration) { [self] in devices[device].flash.capacity = Self.diskBytes }
+            queue.schedule(after: duration) { [self] in
+                devices[device].flash.capacity = plan.surroundings(of: device).diskBytes
+            }
         case .controllerPower, .controllerPowerAtOperation, .controllerPartition: applyToController(kind)
         case .broker, .retainedLoss, .badChunk, .storm, .attack, .replay, .swap: applyToBroker(kind)
         }
@@ -65,7 +70,7 @@ extension World {
             broker.weather.loss = 0.2
             broker.weather.duplication = 0.1
             broker.weather.delay = 20...1500
-            queue.schedule(after: duration) { [self] in broker.weather = Weather() }
+            queue.schedule(after: duration) { [self] in broker.weather = plan.weather }
         case .attack(let device, let number): attack(devices[device], Attack.allCases[number])
         case .replay(let device): replay(devices[device])
         case .swap(let release): swap(release)
@@ -77,7 +82,8 @@ extension World {
 
     /// A bit of the champion's image flips, once in a device's life: two bad images at once are beyond its promise.
     private func rot(_ device: VirtualDevice) {
-        guard let digest = checker.champion(device), let release = fixture.sound(digest) else { return }
+        guard !checker.isRotten(device), let digest = checker.champion(device), let release = fixture.sound(digest)
+        else { return }
         var chance = SeededGenerator(seed: seed, name: "rot")
         let path = "\(device.folder)/images/\(SHA256.hash(release.image).hex)"
         guard device.flash.rot(path, &chance) else { return }
@@ -127,7 +133,7 @@ extension World {
         repairSoon()
     }
 
-    /// Other bytes under a blob's name, with a map that fits them.
+    /// Other bytes under the names of an image's blobs, whole and as differences, with maps that fit them.
     private func swap(_ release: Int) {
         guard plan.rollouts.indices.contains(release), let real = fixture.releases[plan.rollouts[release].name],
             let other = fixture.attacks[.strangers], other.image.count == real.image.count
@@ -141,11 +147,23 @@ extension World {
             bytes: other.image.count, chunkBytes: size, pageChunks: WireLimits.pageChunks, codec: .raw, image: digest,
             imageBytes: real.image.count, base: nil, chunks: ChunkDigests(chunks.map { SHA256.hash($0) }))
         let topics = Topics()
-        for (index, chunk) in chunks.enumerated() {
-            let topic = Topic.chunk(digest, page: index / map.pageChunks, index: index % map.pageChunks)
-            broker.publish(topics.text(topic), chunk, retain: true)
+        for blob in blobs(of: digest) {
+            for (index, chunk) in chunks.enumerated() {
+                let topic = Topic.chunk(blob, page: index / map.pageChunks, index: index % map.pageChunks)
+                broker.publish(topics.text(topic), chunk, retain: true)
+            }
+            broker.publish(topics.text(.blobMap(blob)), map.encoded(), retain: true)
         }
-        broker.publish(topics.text(.blobMap(digest)), map.encoded(), retain: true)
         repairSoon()
+    }
+
+    /// The blobs at the broker that an image can be made of.
+    private func blobs(of image: Digest) -> [Digest] {
+        broker.retainedTopics(Topics().allBlobMaps).compactMap { topic in
+            guard case .blobMap(let blob)? = try? Topics().parse(topic), let payload = broker.retained[topic],
+                let map = try? BlobMap(decoding: payload), map.image == image
+            else { return nil }
+            return blob
+        }
     }
 }

@@ -20,7 +20,7 @@ final class World: @unchecked Sendable {
     let broker: VirtualBroker
     let inspector = Inspector()
     private(set) var devices: [VirtualDevice] = []
-    private(set) lazy var checker = Checker(world: self, devices: Fixture.deviceCount)
+    private(set) lazy var checker = Checker(world: self, devices: devices.count)
     private(set) lazy var controller = VirtualController(world: self, mount: "w\(number)-controller")
     private let number: Int
     private var chance: SeededGenerator
@@ -28,15 +28,10 @@ final class World: @unchecked Sendable {
     private let keepsTrace: Bool
     private var lines: [String] = []
 
-    /// Frames come this often, in milliseconds, until `quietAt`.
-    static let framePause: Int64 = 4000
-    /// Milliseconds after healing in which everything must have come about.
-    static let patience: Int64 = 1_200_000
-
     private static let numbers = Mutex(0)
 
     init(
-        seed: UInt64, plan: WorldPlan, fixture: Fixture, bugs: PlantedBugs = [], deviceCount: Int = Fixture.deviceCount,
+        seed: UInt64, plan: WorldPlan, fixture: Fixture, bugs: PlantedBugs = [], deviceCount: Int? = nil,
         keepsTrace: Bool = false
     ) {
         self.seed = seed
@@ -45,16 +40,21 @@ final class World: @unchecked Sendable {
         self.bugs = bugs
         self.keepsTrace = keepsTrace
         broker = VirtualBroker(queue: queue, seed: seed)
+        broker.weather = plan.weather
         chance = SeededGenerator(seed: seed, name: "world")
         number = Self.numbers.withLock { number in
             number += 1
             return number
         }
-        devices = (0..<deviceCount).map { VirtualDevice(index: $0, world: self, mount: "w\(number)-\($0)") }
+        devices = (0..<(deviceCount ?? fixture.devices.count)).map {
+            VirtualDevice(index: $0, world: self, mount: "w\(number)-\($0)")
+        }
     }
 
     /// The true time.
     var now: Instant { Fixture.beginning.advanced(by: Interval(milliseconds: queue.now)) }
+    /// What assertions are judged by, in a scenario.
+    var chronicle = Chronicle()
     var lastRelease: FixtureRelease? { plan.rollouts.last.flatMap { fixture.releases[$0.name] } }
     private var quietAt: Int64 { plan.heal + 20_000 }
 
@@ -79,7 +79,7 @@ final class World: @unchecked Sendable {
         schedulePlan()
         paceSensors()
         var hasConverged = false
-        while let next = queue.next, next < plan.heal + Self.patience, checker.violations.isEmpty {
+        while let next = queue.next, next < plan.heal + plan.patience, checker.violations.isEmpty {
             queue.pop()?()
             await controller.work()
             if queue.now > quietAt, queue.step % 64 == 0, hasSettled(), await hasArrived() {
@@ -88,10 +88,12 @@ final class World: @unchecked Sendable {
             }
         }
         if checker.violations.isEmpty { await judge(hasConverged: hasConverged) }
+        if plan.isScenario { await completeChronicle() }
         let outcome = WorldOutcome(
             seed: seed, violations: checker.violations, fingerprint: fingerprint, trace: lines, steps: queue.step,
             time: queue.now, reports: checker.reports, samples: checker.samples, commits: checker.commits,
-            updateOperations: updateOperations, recoveryOperations: recoveryOperations)
+            updateOperations: updateOperations, recoveryOperations: recoveryOperations,
+            chronicle: plan.isScenario ? chronicle : nil)
         end()
         return outcome
     }
@@ -119,11 +121,13 @@ final class World: @unchecked Sendable {
     private func end() {
         for device in devices { device.end() }
         controller.end()
+        // What is still due holds the world that holds it.
+        queue.removeAll()
     }
 
     private func schedulePlan() {
         for rollout in plan.rollouts {
-            queue.schedule(at: rollout.time) { [self] in startRollout(rollout.name, isRepeat: false) }
+            queue.schedule(at: rollout.time) { [self] in startRollout(rollout, isRepeat: false) }
         }
         for fault in plan.faults {
             queue.schedule(at: fault.time) { [self] in
@@ -144,35 +148,37 @@ final class World: @unchecked Sendable {
     }
 
     /// Rollouts wait for the controller, as their operator would.
-    private func startRollout(_ name: String, isRepeat: Bool) {
+    private func startRollout(_ rollout: PlannedRollout, isRepeat: Bool) {
         guard controller.isUp else {
-            return queue.schedule(after: 2000) { [self] in startRollout(name, isRepeat: isRepeat) }
+            return queue.schedule(after: 2000) { [self] in startRollout(rollout, isRepeat: isRepeat) }
         }
-        if name == plan.rollouts.last?.name, !isRepeat { operationsAtUpdate = devices.first?.flash.operations }
-        controller.add(.rollout(name, isRepeat: isRepeat))
+        if rollout == plan.rollouts.last, !isRepeat { operationsAtUpdate = devices.first?.flash.operations }
+        controller.add(.rollout(isRepeat ? rollout.again : rollout))
     }
 
     private func paceSensors() {
         for device in devices {
-            let offset = chance.pick(0...Self.framePause)
+            let offset = chance.pick(0...plan.framePause)
             queue.schedule(after: offset) { [self] in pace(device) }
         }
     }
 
     private func pace(_ device: VirtualDevice) {
         guard queue.now < quietAt else { return }
-        device.infer((0..<16).map { _ in Float(chance.below(2000)) / 1000 })
-        queue.schedule(after: Self.framePause) { [self] in pace(device) }
+        let sensor = plan.surroundings(of: device.index).sensor
+        let values = fixture.frameValues(of: checker.serving(device))
+        device.infer(sensor.frame(values: values, at: queue.now, &chance))
+        queue.schedule(after: plan.framePause) { [self] in pace(device) }
     }
 
     // MARK: Healing
 
     private func heal() {
         trace(.fault, -1) { "everything heals" }
-        broker.weather = Weather()
+        broker.weather = plan.weather
         for device in devices {
             device.flash.cut(at: nil)
-            device.flash.capacity = Self.diskBytes
+            device.flash.capacity = plan.surroundings(of: device.index).diskBytes
             device.partition(false)
             device.setClock(to1970: false)
         }
@@ -181,27 +187,44 @@ final class World: @unchecked Sendable {
         if !broker.isUp { broker.comeUp(withPersistence: true) }
         controller.reconnect()
         // The operator offers the last release to everybody once more: devices that gave up try again.
-        if let last = plan.rollouts.last {
-            queue.schedule(after: 10_000) { [self] in startRollout(last.name, isRepeat: true) }
+        if let last = plan.rollouts.last, !plan.isScenario {
+            queue.schedule(after: 10_000) { [self] in
+                if !hasAll(last) { startRollout(last, isRepeat: true) }
+            }
         }
     }
 
-    static let diskBytes = 64 << 20
+    private func hasAll(_ rollout: PlannedRollout) -> Bool {
+        guard let release = fixture.releases[rollout.name] else { return false }
+        return devices.allSatisfy { $0.host != nil && checker.checkConverged($0, to: release) }
+    }
 
-    private func hasSettled() -> Bool {
-        guard let release = lastRelease else { return true }
-        return devices.allSatisfy { device in
-            guard let host = device.host, checker.checkConverged(device, to: release) else { return false }
-            return host.spooled == (0, 0)
-        }
+    private func hasSettled() -> Bool { devices.allSatisfy(hasSettled) }
+
+    /// It has sent what it holds and, outside of scenarios, runs the last release.
+    private func hasSettled(_ device: VirtualDevice) -> Bool {
+        guard let host = device.host, host.spooled == (0, 0) else { return false }
+        guard let release = lastRelease, !plan.isScenario else { return true }
+        return checker.checkConverged(device, to: release)
     }
 
     private func hasArrived() async -> Bool {
+        if plan.isScenario { return await hasCalmedDown() }
         guard let store = controller.store, let release = lastRelease else { return false }
         let receipts = try? await store.database.read { [inspector] in
             try inspector.receipts($0, of: release.digest)
         }
         return receipts?.count == devices.count
+    }
+
+    /// In a scenario: nothing is being installed, and no rollout waits for anything.
+    private func hasCalmedDown() async -> Bool {
+        let isInstalling = devices.contains { device in
+            device.host?.status.contains { !$0.phase.isFinal && $0.phase != .idle } ?? true
+        }
+        guard !isInstalling, let store = controller.store else { return false }
+        let open = try? await store.database.read { [inspector] in try inspector.openRollouts($0) }
+        return open == 0
     }
 
     private func judge(hasConverged: Bool) async {
@@ -216,20 +239,29 @@ final class World: @unchecked Sendable {
         for error in checker.controllerErrors.prefix(1) { checker.found("the controller fails: \(error)", device: nil) }
     }
 
-    private func tellWhoIsLate() {
-        let late = devices.filter { device in
-            guard let host = device.host, let release = lastRelease else { return true }
-            return !checker.checkConverged(device, to: release) || host.spooled != (0, 0)
+    /// What is to be said at the end: what devices serve and got, what the controller holds.
+    private func completeChronicle() async {
+        for device in devices {
+            chronicle.serving[device.index] = checker.serving(device)
+            chronicle.bytes[device.index] = broker.bytesSent(to: device.id.text)
         }
+        guard let store = controller.store else { return }
+        let before = chronicle
+        let after = try? await store.database.read { [inspector] in try inspector.complete(before, $0) }
+        chronicle = after ?? before
+    }
+
+    private func tellWhoIsLate() {
+        let late = devices.filter { !hasSettled($0) }
         for device in late {
             let status = device.host?.status.first
             let spooled = device.host?.spooled
             checker.found(
-                "has not converged \(Self.patience / 1000) s after healing: \(status?.phase.rawValue ?? "off") "
+                "has not converged \(plan.patience / 1000) s after healing: \(status?.phase.rawValue ?? "off") "
                     + "\(status?.failure?.rawValue ?? "") \(status?.detail ?? "") spooled \(spooled?.reports ?? 0)/"
                     + "\(spooled?.samples ?? 0)", device: device)
         }
-        if late.isEmpty { checker.found("the controller has not got all receipts", device: nil) }
+        if late.isEmpty, !plan.isScenario { checker.found("the controller has not got all receipts", device: nil) }
     }
 }
 
@@ -252,4 +284,6 @@ public struct WorldOutcome: Sendable {
     public var updateOperations: Range<Int>?
     /// Those from its first boot after a power cut to the end of that rollout.
     public var recoveryOperations: Int
+    /// What assertions are judged by, in a scenario.
+    var chronicle: Chronicle?
 }

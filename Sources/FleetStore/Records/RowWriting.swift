@@ -1,0 +1,78 @@
+import FleetModel
+public import GRDB
+
+// Writes that follow every message of a device, as statements that stay prepared: only the columns that their writer
+// owns, so that two writers of a row never undo each other.
+
+extension DeviceRecord {
+    /// Writes what every message tells: when it came, and which desired document the device has seen.
+    public func storeSeen(_ database: Database) throws {
+        try database.run(
+            "UPDATE device SET lastSeen = ?, observedGeneration = ? WHERE id = ?", [lastSeen, observedGeneration, id])
+    }
+}
+
+extension DeviceSlotRecord {
+    /// Writes what the device says of the slot; the desired release stays as it is.
+    public func storeReported(_ database: Database) throws {
+        try database.run(
+            """
+            UPDATE device_slot SET phase = ?, target = ?, progress = ?, failure = ?, detail = ?, champion = ?,
+                previous = ?, reportedAt = ? WHERE device = ? AND slot = ?
+            """, [phase, target, progress, failure, detail, champion, previous, reportedAt, device, slot])
+        if database.changesCount == 0 { try insert(database) }
+    }
+
+    /// Writes what is desired of the slot; what the device said stays as it is.
+    public func storeDesired(_ database: Database) throws {
+        try database.run(
+            """
+            UPDATE device_slot SET desiredRelease = ?, activation = ?, deadline = ?, rollout = ?
+                WHERE device = ? AND slot = ?
+            """, [desiredRelease, activation, deadline, rollout, device, slot])
+        if database.changesCount == 0 { try insert(database) }
+    }
+}
+
+extension RolloutDeviceRecord {
+    /// Writes where the device stands in the rollout.
+    public func store(_ database: Database) throws {
+        try database.run(
+            """
+            UPDATE rollout_device SET wave = ?, state = ?, returnTo = ?, offeredAt = ?, endedAt = ?, failure = ?,
+                detail = ? WHERE rollout = ? AND device = ?
+            """, [wave, state, returnTo, offeredAt, endedAt, failure, detail, rollout, device])
+        if database.changesCount == 0 { try insert(database) }
+    }
+}
+
+extension StreamCursorRecord {
+    /// Writes the cursor, making it if it is new.
+    public func store(_ database: Database) throws {
+        try database.run(
+            """
+            INSERT INTO stream_cursor (device, boot, stream, highest, holes, received, duplicates, updatedAt)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET highest = excluded.highest, holes = excluded.holes,
+                received = excluded.received, duplicates = excluded.duplicates, updatedAt = excluded.updatedAt
+            """, [device, boot, stream, highest, holes, received, duplicates, updatedAt])
+    }
+}
+
+extension ReportRecord {
+    /// Adds the report.
+    public func store(_ database: Database) throws {
+        try database.run(
+            """
+            INSERT INTO report (device, boot, sequence, slot, release, image, model, number, startedAt, endedAt,
+                inferences, errors, uncertain, confidenceMean, samplesOffered, samplesChosen, samplesDropped,
+                reportsDropped, payload, receivedAt)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                device, boot, sequence, slot, release, image, model, number, startedAt, endedAt, inferences, errors,
+                uncertain, confidenceMean, samplesOffered, samplesChosen, samplesDropped, reportsDropped, payload,
+                receivedAt,
+            ])
+    }
+}
