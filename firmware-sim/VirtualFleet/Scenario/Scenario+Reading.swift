@@ -1,6 +1,6 @@
 import FleetModel
 import Foundation
-public import FrameSource
+import FrameSource
 
 /// Reading scenarios: every key is checked, and all mistakes are told at once, with their lines.
 extension Scenario {
