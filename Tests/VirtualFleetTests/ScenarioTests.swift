@@ -15,7 +15,7 @@ import Testing
         releases: [{name: v1, builtin: sound}]
         rollouts: [{release: v1, at: 1s}]
         expect:
-          - converged: {release: v1, within: 25s}
+          - converged: {release: v1, within: 60s}
         """
 
     @Test("a scenario's expectations are judged, met and unmet")
@@ -63,7 +63,7 @@ import Testing
             ("builtin: sound", "model: no.onnx", "no.onnx cannot be read"),
             ("release: v1, at", "release: v2, at", "there is no release 'v2'; there is v1"),
             ("converged:", "convergence:", "an entry has one key of: converged, rolled_back"),
-            ("within: 25s", "within: 25s, devices: '='", "is not a selector term"),
+            ("within: 60s", "within: 25s, devices: '='", "is not a selector term"),
             ("at: 1s", "at: 31s", "a rollout begins after the duration of 30s"),
         ])
     func mistakes(text: String, replacement: String, expected: String) throws {
