@@ -90,13 +90,21 @@ final class SlotHost {
                 name, state.phase, release: state.target?.release, failure: state.failure, detail: state.detail))
     }
 
+    /// A commit is told even if the machine has gone on to the next release in the same step.
+    private func noticeCommit() {
+        guard machine.state.phase != .committed, let champion = machine.state.champion else { return }
+        host.observer(.phase(name, .committed, release: champion.release, failure: nil, detail: ""))
+    }
+
     // MARK: Actions
 
     /// False if storing failed: the rest of the list must not be done.
     private func perform(_ action: UpdateAction) -> Bool {
         switch action {
         case .store: return store(receipt: nil)
-        case .commit(let proof): return store(receipt: proof)
+        case .commit(let proof):
+            guard store(receipt: proof) else { return false }
+            noticeCommit()
         case .fetchManifest(let release): fetchManifest(release)
         case .fetchImage(let image, let blob): fetchImage(image, blob: blob)
         case .stopFetching: stopFetching()
