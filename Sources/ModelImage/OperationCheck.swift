@@ -5,8 +5,8 @@ struct OperationCheck {
     let record: OperationRecord
 
     func run() throws(ImageError) {
+        try require(record.outputCount >= 1, .badOperand, "there must be an output")
         if record.operation.opcode.isPortable {
-            try require(record.outputCount >= 1, .badOperand, "there must be an output")
             try require(record.activation == .none, .badAttribute, "this operation takes no activation")
             return
         }
