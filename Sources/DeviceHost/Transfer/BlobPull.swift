@@ -49,6 +49,8 @@ package final class BlobPull: @unchecked Sendable {
     private var openPages: Set<Int> = []
     /// First chunks of what was asked for since the last chunk came.
     private var askedInVain: Set<Int> = []
+    /// What was held under a map that may be false, until the controller has given its own.
+    private var doubted: (map: BlobMap, held: ChunkBitmap)?
     private var isOver = false
 
     /// - Parameter outcome: told on the loop's thread; `finished` or `failed` comes last, and once.
@@ -168,7 +170,8 @@ package final class BlobPull: @unchecked Sendable {
                 return fail(.malformedImage, "the base \(base.short) of delta \(blob.short) is not on this device")
             }
             try? files.put(map: payload, carrier: carrier?.kind ?? .retained)
-            begin(map, held: ChunkBitmap(count: map.chunks.count))
+            let held = doubted.flatMap { $0.map == map ? $0.held : nil }
+            begin(map, held: held ?? ChunkBitmap(count: map.chunks.count))
         } catch {
             environment.tell("the map of blob \(blob.short): \(error)")
         }
@@ -214,7 +217,8 @@ package final class BlobPull: @unchecked Sendable {
         self.map = map
         machine = PullMachine(
             chunkCount: map.chunks.count, pageChunks: map.pageChunks, chunkBytes: map.chunkBytes, bitmap: held,
-            delay: startDelay, limits: environment.limits.pull, at: environment.now())
+            delay: doubted == nil ? startDelay : .seconds(0), limits: environment.limits.pull, at: environment.now())
+        doubted = nil
         if environment.isConnected { feed(.connected) }
     }
 
@@ -259,7 +263,7 @@ package final class BlobPull: @unchecked Sendable {
 
     private func feed(_ event: PullEvent) {
         guard let actions = machine?.handle(event, at: environment.now()) else { return }
-        for action in actions where !isOver { perform(action) }
+        for action in actions where !isOver && machine != nil { perform(action) }
     }
 
     private func perform(_ action: PullAction) {
@@ -294,13 +298,24 @@ package final class BlobPull: @unchecked Sendable {
     private func need(_ ranges: [Range<Int>]) {
         publishNeed(ranges)
         let isRepeated = ranges.first.map { !askedInVain.insert($0.lowerBound).inserted } ?? false
-        guard isRepeated, carrier?.kind == .retained, let map else { return }
+        guard isRepeated, carrier?.kind == .retained else { return }
         environment.tell("blob \(blob.short): the broker does not give it; asking the controller")
+        askController()
+    }
+
+    /// Goes on by request, and begins with the map: if the broker gave a false one, no true chunk ever fits it.
+    private func askController() {
+        guard let map, let machine else { return }
+        save(isDurable: true)
         closePages()
+        doubted = (map, machine.bitmap)
+        self.map = nil
+        self.machine = nil
+        file = nil
+        askedInVain.removeAll()
         use(.request)
-        map.encoded().withUnsafeBytes { try? files.put(map: $0, carrier: .request) }
-        feed(.disconnected)
-        feed(.connected)
+        if environment.isConnected { waitingForMapSince = environment.now() }
+        carrier?.askForMap()
     }
 
     private func finish() {
