@@ -80,6 +80,12 @@ extension FixturePlan.Model {
                     "the model of release \(name) has \(model.inputs.count) inputs and "
                         + "\(model.outputs.count) outputs; a scenario's has one of each")
             }
+            guard model.inputs[0].elementType == .float32, model.outputs[0].elementType == .float32 else {
+                throw ScenarioError(
+                    .badModel,
+                    "the model of release \(name) takes or gives integers; frames are float32: quantize it with float "
+                        + "inputs and outputs (martlet model quantize)")
+            }
             return (model.inputs[0].elementCount, model.outputs[0].elementCount)
         }
         var chance = SeededGenerator(seed: 1, name: name)
