@@ -93,6 +93,7 @@ extension ReleaseRecord {
             name: row.decode(forColumn: "name"), counter: row.decode(forColumn: "counter"),
             stage: row.decode(forColumn: "stage"), manifest: row.decode(forColumn: "manifest"),
             digest: row.decode(forColumn: "digest"), signed: row.decode(forColumn: "signed"),
+            automationKey: row.decode(forColumn: "automationKey"),
             note: row.decode(forColumn: "note"), createdAt: row.decode(forColumn: "createdAt"),
             createdBy: row.decode(forColumn: "createdBy"), expiresAt: row.decode(forColumn: "expiresAt"),
             approvedAt: row.decode(forColumn: "approvedAt"), retiredAt: row.decode(forColumn: "retiredAt"))
