@@ -22,7 +22,7 @@ private let explorer = Task { try await Explorer() }
         for release in explorer.fixture.releases.values { #expect(release.retainedMessages().count >= 34) }
     }
 
-    @Test("seeds that once found something find nothing", arguments: [57, 59, 68] as [UInt64])
+    @Test("seeds that once found something find nothing", arguments: [57, 59, 68, 836] as [UInt64])
     func found(seed: UInt64) async throws {
         let outcome = await (try await explorer.value).replay(seed)
         for violation in outcome.violations { Issue.record("\(violation)") }

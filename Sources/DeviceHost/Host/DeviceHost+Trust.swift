@@ -21,6 +21,15 @@ extension DeviceHost {
             for slot in orderedSlots { slot.rolesChanged() }
         } catch {
             observer(.problem("trust/roles: \(error)"))
+            if error.failure == .storeFailed { askForTrustLater() }
+        }
+    }
+
+    /// Retained messages come once for each subscription: what could not be kept is asked for by another one.
+    private func askForTrustLater() {
+        loop.schedule(after: configuration.limits.manifestTimeout.milliseconds) { [weak self] in
+            guard let self, isConnected else { return }
+            client?.subscribe([configuration.topics.trust], qos: .atLeastOnce)
         }
     }
 
