@@ -1,6 +1,7 @@
 import DeviceCore
 import FleetModel
 import FleetWire
+import MQTTTransport
 
 /// Who may sign, and what time it is: documents that count only under signatures that lead back to the pinned root.
 extension DeviceHost {
