@@ -26,6 +26,10 @@ public struct DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
         case inferenceFailed = "device.inferenceFailed"
         /// A key could not sign, or random bytes could not be had.
         case cryptoFailed = "device.cryptoFailed"
+        /// The controller refused a claim, or its answer proves nothing. Asking again does not help.
+        case enrolmentRefused = "device.enrolmentRefused"
+        /// The controller could not be reached, or not now.
+        case enrolmentFailed = "device.enrolmentFailed"
         /// The operating system refused a socket.
         case socketFailed = "device.socketFailed"
     }

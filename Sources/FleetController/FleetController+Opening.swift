@@ -11,7 +11,7 @@ extension FleetController {
         case .external(let endpoint):
             let provisioner = DeviceProvisioner(
                 pki: pki, host: configuration.brokerNames.first ?? endpoint.host, port: endpoint.port,
-                topicPrefix: configuration.topicPrefix)
+                topicPrefix: configuration.topicPrefix, ownHost: endpoint.host)
             return try FleetController(
                 configuration: configuration, pki: provisioner, link: BrokerAttachment(endpoint: endpoint, lock: lock),
                 logger: logger)
@@ -27,7 +27,7 @@ extension FleetController {
             }
             let provisioner = DeviceProvisioner(
                 pki: pki, host: configuration.brokerNames.first ?? endpoint.host, port: endpoint.port,
-                topicPrefix: configuration.topicPrefix, reloadBroker: { broker.reload() })
+                topicPrefix: configuration.topicPrefix, ownHost: endpoint.host, reloadBroker: { broker.reload() })
             return try FleetController(
                 configuration: configuration, pki: provisioner,
                 link: BrokerAttachment(endpoint: endpoint, broker: broker, lock: lock), logger: logger)

@@ -56,6 +56,7 @@ extension FleetController {
                 }
             }, deliver: { [delivering] in delivering.wake() },
             answer: { fetches.add($1, from: $0) },
+            renew: { [enrolment] device, request in try await enrolment.renew(device, request) },
             resubscribe: { link.subscribe([topics.allUp], qos: .atLeastOnce) })
         connection.attach(ingest: ingest, delivery: delivery)
         link.start()
@@ -74,6 +75,9 @@ extension FleetController {
                 group.addTask { await self.retraining.run() }
                 group.addTask { await Housekeeping(context: self.context).run() }
                 group.addTask { await meter.run() }
+                if let broker = self.attachment?.broker {
+                    group.addTask { await KnockWatch(context: self.context, logFile: broker.logFile).run() }
+                }
             }
         }
         await link.stop()

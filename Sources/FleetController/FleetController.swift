@@ -19,6 +19,7 @@ public final class FleetController: Service {
     public let events: EventHub
 
     public let devices: DeviceService
+    public let enrolment: EnrolmentService
     public let models: ModelService
     public let releases: ReleaseService
     public let rollouts: RolloutService
@@ -69,6 +70,7 @@ public final class FleetController: Service {
         self.delivering = delivering
         let deliver: @Sendable () -> Void = { delivering.wake() }
         devices = DeviceService(context: context, pki: pki, deliver: deliver)
+        enrolment = EnrolmentService(context: context, pki: pki, deliver: deliver)
         models = ModelService(context: context, compile: compile ?? ONNXCompilation.compile)
         releases = ReleaseService(context: context)
         rollouts = RolloutService(context: context, deliver: deliver)

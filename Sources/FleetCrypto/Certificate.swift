@@ -76,6 +76,17 @@ public final class Certificate: @unchecked Sendable {
         return X509_check_private_key(pointer, key.handle.pointer) == 1
     }
 
+    /// Whether `signature` is an ECDSA signature (DER, over SHA-256) of `message` by the certificate's key.
+    public func verify(signature: [UInt8], message: [UInt8]) -> Bool {
+        guard let key = X509_get0_pubkey(pointer), let context = EVP_MD_CTX_new() else { return false }
+        defer {
+            EVP_MD_CTX_free(context)
+            ERR_clear_error()
+        }
+        return EVP_DigestVerifyInit(context, nil, EVP_sha256(), nil, key) == 1
+            && EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
+    }
+
     private static func fingerprint(of pointer: OpaquePointer) throws(CryptoError) -> Digest {
         var bytes = [UInt8](repeating: 0, count: Digest.byteCount)
         guard X509_digest(pointer, EVP_sha256(), &bytes, nil) == 1, let digest = Digest(bytes) else {

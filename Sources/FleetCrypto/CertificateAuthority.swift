@@ -92,6 +92,21 @@ public struct CertificateAuthority: Sendable {
         return try client(commonName: commonName, publicKey: publicKey, validity: validity)
     }
 
+    /// Signs a message with the authority's own key: ECDSA over SHA-256, DER.
+    public func sign(_ message: [UInt8]) throws(CryptoError) -> [UInt8] {
+        guard let context = EVP_MD_CTX_new() else { throw .openSSL("signature context") }
+        defer { EVP_MD_CTX_free(context) }
+        var count = 0
+        guard EVP_DigestSignInit(context, nil, EVP_sha256(), nil, key.handle.pointer) == 1,
+            EVP_DigestSign(context, nil, &count, message, message.count) == 1
+        else { throw .openSSL("signing with the authority's key") }
+        var signature = [UInt8](repeating: 0, count: count)
+        guard EVP_DigestSign(context, &signature, &count, message, message.count) == 1 else {
+            throw .openSSL("signing with the authority's key")
+        }
+        return Array(signature.prefix(count))
+    }
+
     /// The list of revoked certificates as PEM.
     /// - Parameters:
     ///   - number: rises with every list.

@@ -1,4 +1,5 @@
 internal import COpenSSL
+public import FleetModel
 
 /// A request for a certificate (PKCS#10, RFC 2986): a name and a public key, signed with the private half, which
 /// thereby need not travel.
@@ -49,6 +50,17 @@ public final class CertificateRequest: @unchecked Sendable {
         }
         guard EVP_PKEY_get_base_id(key) == EVP_PKEY_EC, EVP_PKEY_get_bits(key) == 256 else {
             throw CryptoError(.notGenuine, "the request for \(commonName) needs an EC key on P-256")
+        }
+    }
+
+    /// SHA-256 of the public key (SubjectPublicKeyInfo, DER): the same key gives the same.
+    public var keyDigest: Digest {
+        get throws(CryptoError) {
+            var bytes: UnsafeMutablePointer<UInt8>?
+            let count = i2d_PUBKEY(X509_REQ_get0_pubkey(pointer), &bytes)
+            guard count > 0, let bytes else { throw .openSSL("public key of the request for \(commonName)") }
+            defer { CRYPTO_free(bytes, #file, #line) }
+            return SHA256.hash(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
         }
     }
 

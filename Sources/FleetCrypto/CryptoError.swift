@@ -12,6 +12,8 @@ public struct CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
         case notGenuine = "crypto.notGenuine"
         /// A file could not be read or written.
         case fileFailed = "crypto.fileFailed"
+        /// A peer could not be reached, or did not answer in time.
+        case networkFailed = "crypto.networkFailed"
         /// A name or a range that may not enter a certificate.
         case invalidValue = "crypto.invalidValue"
     }

@@ -67,6 +67,18 @@ public enum Hexadecimal {
         return String(decoding: characters, as: UTF8.self)
     }
 
+    /// The bytes of a text; nil for an odd length or other characters.
+    public static func bytes(_ text: String) -> [UInt8]? {
+        let characters = Array(text.utf8)
+        guard characters.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        for index in stride(from: 0, to: characters.count, by: 2) {
+            guard let high = value(characters[index]), let low = value(characters[index + 1]) else { return nil }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+
     /// The value of one ASCII character, or nil.
     static func value(_ character: UInt8) -> UInt8? {
         switch character {

@@ -43,6 +43,8 @@ public enum WireLimits {
     public static let detailBytes = 200
     /// UTF-8 bytes of a short text: a version, a unit, a class, a selector, a sample's tag.
     public static let textBytes = 256
+    /// UTF-8 bytes of a certificate or a request for one, PEM.
+    public static let certificateBytes = 8 << 10
     /// Slots of a device, parts of a release.
     public static let slots = 16
     /// Digests of images that a device says it holds.

@@ -37,7 +37,7 @@ func examine(_ options: AgentOptions) -> Never {
 }
 
 do throws(DeviceError) {
-    let options = try AgentOptions(Array(CommandLine.arguments.dropFirst()))
+    var options = try AgentOptions(Array(CommandLine.arguments.dropFirst()))
     switch options.task {
     case .help: print(AgentOptions.usage)
     case .version: print("martlet-agent \(AgentVersion.current)")
@@ -46,7 +46,14 @@ do throws(DeviceError) {
         print("the configuration is good")
     case .doctor: examine(options)
     case .journal: print(try JournalReport.read(options))
-    case .run: try run(options)
+    case .enrol:
+        if options.claim == "-" { options.claim = readLine() ?? "" }
+        let enroller = try AgentConfiguration.enroller(options)
+        try enroller?.attempt()
+        if let enroller { print("enrolled as \(enroller.device); the identity is in \(enroller.folder)") }
+    case .run:
+        try AgentConfiguration.enroller(options)?.insist(log: log)
+        try run(options)
     }
 } catch {
     log("\(error)")

@@ -20,12 +20,15 @@ struct ClientOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
+    /// The controller's address.
+    var address: String { url ?? ProcessInfo.processInfo.environment["MARTLET_URL"] ?? "http://127.0.0.1:8480" }
+
     /// Runs `body` with a client and turns failures into exit codes.
     func run(_ body: (FleetClient) async throws -> Void) async throws {
         let environment = ProcessInfo.processInfo.environment
         let http = try FleetClient.pool(authorityFile: ca ?? environment["MARTLET_CA"])
         let client = FleetClient(
-            url: url ?? environment["MARTLET_URL"] ?? "http://127.0.0.1:8480", token: try bearer(environment),
+            url: address, token: try bearer(environment),
             http: http)
         let result: Result<Void, any Error>
         do {

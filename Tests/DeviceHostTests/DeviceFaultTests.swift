@@ -65,20 +65,6 @@ struct DeviceFaultTests {
         device.stop()
     }
 
-    @Test("a release with too few signatures never runs, and the reason is reported")
-    func unsigned() throws {
-        let fleet = try TestFleet()
-        let device = try TestDevice("u1", controller: fleet.controller, broker: fleet.broker)
-        try device.start()
-        let first = try fleet.install(try TestRelease(version: 1, gain: 1), on: device, generation: 1)
-        let digest = try fleet.controller.publish(
-            try TestRelease(version: 2, gain: 2), keys: [fleet.controller.trust.people[0]])
-        fleet.controller.want(digest, on: device.id, generation: 2)
-        eventually("refused") { fleet.controller.slot(device.id)?.failure == .tooFewSignatures }
-        #expect(device.status?.release == first)
-        device.stop()
-    }
-
     @Test("a release whose golden outputs do not come out fails its proof")
     func wrongProof() throws {
         let fleet = try TestFleet()
@@ -92,12 +78,12 @@ struct DeviceFaultTests {
         device.stop()
     }
 
-    @Test("an update replaces the champion whole, an old counter does not, and the controller may go back")
+    @Test("an update replaces the champion whole, and the controller may go back to what the manifest names")
     func update() throws {
         let fleet = try TestFleet()
         let device = try TestDevice("v1", controller: fleet.controller, broker: fleet.broker)
         try device.start()
-        var one = try TestRelease(version: 1, gain: 1)
+        let one = try TestRelease(version: 1, gain: 1)
         let first = try fleet.install(one, on: device, generation: 1)
         var two = try TestRelease(version: 2, gain: 2)
         two.manifest.mayReturnTo = [first]
@@ -105,12 +91,7 @@ struct DeviceFaultTests {
         let inference = try #require(try device.infer([1, 0, 0, 0])?.get())
         #expect(inference.release == second)
         #expect(inference.image == two.manifest.parts[0].image.digest)
-        one.manifest.scope = []
-        one.manifest.created = Instant(milliseconds: 1_700_000_000_001)
-        let forged = try fleet.controller.publish(one)
-        fleet.controller.want(forged, on: device.id, generation: 3)
-        eventually("the old counter is refused") { fleet.controller.slot(device.id)?.failure == .oldCounter }
-        fleet.controller.want(first, on: device.id, generation: 4)
+        fleet.controller.want(first, on: device.id, generation: 3)
         eventually("the permitted return") { device.status?.release == first }
         device.stop()
     }

@@ -6,7 +6,8 @@ import Testing
     static let device = DeviceID(unchecked: "s1R")
     static let digest = WireSamples.release
     static let all: [Topic] = [
-        .presence(device), .reported(device), .need(device), .report(device), .sample(device), .response(device),
+        .presence(device), .reported(device), .need(device), .renew(device), .certificate(device), .report(device),
+        .sample(device), .response(device),
         .desired(device), .ack(device), .command(device), .roles, .time, .release(digest), .blobMap(digest),
         .fetch(device), .ownBlobMap(device, digest), .ownChunk(device, digest, page: 3, index: 4),
         .chunk(digest, page: 0, index: 0), .chunk(digest, page: 12, index: 15),

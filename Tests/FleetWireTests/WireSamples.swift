@@ -37,6 +37,7 @@ enum WireSamples {
     static let all: [WireSample] = [
         WireSample("presence", presence), WireSample("desired", desired), WireSample("reported", reported),
         WireSample("receipt", receipt), WireSample("map", map), WireSample("map", delta), WireSample("need", need),
+        WireSample("renewal", renewal), WireSample("certificate", certificate),
         WireSample("report", report), WireSample("sample", sample), WireSample("ack", ack),
         WireSample("signedTime", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
         WireSample("rotation", rotation),
@@ -92,6 +93,8 @@ enum WireSamples {
     static let delta = BlobMap(
         bytes: 100, chunkBytes: 65536, pageChunks: 16, codec: .deltaZstd, image: image, imageBytes: 99_000,
         base: digest(0xB1), chunks: [digest(3)])
+    static let renewal = RenewalRequest(certificateRequest: "-----BEGIN CERTIFICATE REQUEST-----\n")
+    static let certificate = RenewedCertificate(certificate: "-----BEGIN CERTIFICATE-----\n")
     static let need = Need(blob: image, missing: [0..<3, 7..<8])
 
     static let report = Report(

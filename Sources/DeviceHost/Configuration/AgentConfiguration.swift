@@ -15,6 +15,8 @@ public struct AgentConfiguration: Sendable {
         var file = try KeyValueFile(path: AgentPaths.config(options))
         let paths = AgentPaths(options, file: &file)
         let listen = Self.listen(&file, options)
+        // What `enroller` reads: a used claim may stay where it is.
+        for key in ["claim", "enrol_id"] { _ = file.text(key) }
         let limits = Self.limits(&file)
         let logsProgress = file.value("log", expected: "all or problems") { ["all": true, "problems": false][$0] }
         if paths.isIdentity {
@@ -26,6 +28,24 @@ public struct AgentConfiguration: Sendable {
         device.limits = limits
         self.listen = listen
         self.logsProgress = logsProgress ?? true
+    }
+
+    /// Who is to be asked for an identity before anything else: the command line's claim, or that of a configuration whose
+    /// identity folder is not whole yet. Nil if there is nothing to ask for.
+    public static func enroller(_ options: AgentOptions) throws(DeviceError) -> Enroller? {
+        if let claim = options.claim, options.config == nil, let folder = options.identity {
+            return try Enroller(claim: claim, folder: folder, url: options.url, id: options.id)
+        }
+        let path = options.config ?? defaultPath
+        if options.config == nil, options.identity != nil { return nil }
+        var file = try KeyValueFile(path: path)
+        let identity = file.text("identity")
+        let folder = options.identity ?? identity ?? "/etc/martlet/device"
+        let fileClaim = file.text("claim")
+        let fileID = file.text("enrol_id")
+        guard let claim = options.claim ?? fileClaim else { return nil }
+        if options.claim == nil, Enroller.isEnrolled(folder) { return nil }
+        return try Enroller(claim: claim, folder: folder, url: options.url, id: options.id ?? fileID)
     }
 
     private static func listen(_ file: inout KeyValueFile, _ options: AgentOptions) -> [LocalAddress] {

@@ -9,6 +9,8 @@ public struct AgentOptions: Equatable, Sendable {
         case doctor
         /// Print the last inferences.
         case journal
+        /// Get an identity for a claim, and end.
+        case enrol
         case help
         case version
     }
@@ -26,13 +28,19 @@ public struct AgentOptions: Equatable, Sendable {
     public var last = 20
     /// `journal` prints the inferences of this frame alone: SHA-256 of its values.
     public var input: String?
+    /// For `enrol`: the claim's text, a controller's address in place of the claim's, and the device's id.
+    public var claim: String?
+    public var url: String?
+    public var id: String?
 
     /// What `--help` prints.
     public static let usage = """
         usage: martlet-agent [run] [options]
+               martlet-agent enrol --claim CLAIM [--url URL] [--id ID] [--identity FOLDER] [--config FILE]
                martlet-agent doctor [--json] [options]
                martlet-agent journal [--last N] [--input SHA256] [--json] [options]
           run                serve this device's models and follow its controller (the default)
+          enrol              make keys, and get a certificate for a claim of `martlet device claim`
           doctor             check disk, clock, keys, broker, database and configuration; exit status 0: all is well,
                              1: something must be done, 2: something may become a problem
           journal            which release judged which input: the last inferences, newest first
@@ -44,6 +52,9 @@ public struct AgentOptions: Equatable, Sendable {
           --last N           entries to print, 1...100000 (default 20)
           --input SHA256     only the inferences of this frame: 64 hexadecimal characters
           --json             print JSON
+          --claim CLAIM      the claim's text, or - to read it from standard input
+          --url URL          the controller's address, if not the claim's
+          --id ID            the device's id, if the claim names none (default: the host name)
           --check            check the configuration and end
           --version, --help
         SIGTERM and SIGINT drain and end the agent. SIGHUP reads the configuration again: limits, time zone and log take
@@ -57,6 +68,7 @@ public struct AgentOptions: Equatable, Sendable {
         case "run": rest.removeFirst()
         case "doctor": (task, rest) = (.doctor, rest.dropFirst())
         case "journal": (task, rest) = (.journal, rest.dropFirst())
+        case "enrol": (task, rest) = (.enrol, rest.dropFirst())
         default: break
         }
         while let argument = rest.popFirst() {
@@ -68,12 +80,22 @@ public struct AgentOptions: Equatable, Sendable {
             case "--identity": identity = try Self.value(of: argument, &rest)
             case "--data": data = try Self.value(of: argument, &rest)
             case "--socket": socket = try Self.value(of: argument, &rest)
+            case "--claim": claim = try Self.value(of: argument, &rest)
+            case "--url": url = try Self.value(of: argument, &rest)
+            case "--id": id = try Self.value(of: argument, &rest)
             case "--port": port = try Self.value(of: argument, &rest)
             case "--json": isJSON = true
             case "--last": last = try Self.number(of: argument, in: 1...100_000, &rest)
             case "--input": input = try Self.value(of: argument, &rest)
             default: throw DeviceError(.invalidConfiguration, "unknown option \(argument); see martlet-agent --help")
             }
+        }
+        guard task != .enrol || claim != nil else {
+            throw DeviceError(.invalidConfiguration, "enrol needs --claim; see martlet-agent --help")
+        }
+        guard task == .enrol || (claim == nil && url == nil && id == nil) else {
+            throw DeviceError(
+                .invalidConfiguration, "--claim, --url and --id belong to enrol; see martlet-agent --help")
         }
     }
 

@@ -10,19 +10,44 @@ extension DeviceHost {
     // MARK: Connecting
 
     func connect() {
-        let configuration = configuration
-        let mqtt = MQTTConfiguration(
-            host: configuration.brokerHost, port: configuration.brokerPort, clientID: configuration.device.text,
-            tls: configuration.tls, will: will(session: session + 1), seed: random.next())
         do throws(MQTTError) {
-            let client = try loop.makeLink(mqtt) { [weak self] event in self?.receive(event) }
+            let client = try makeLink(tls: configuration.tls)
             self.client = client
-            client.subscribe(
-                [configuration.topics.down(configuration.device), configuration.topics.trust], qos: .atLeastOnce)
             client.connect()
         } catch {
             observer(.problem("\(error)"))
         }
+    }
+
+    /// A client with the subscriptions that every session has.
+    func makeLink(tls: MQTTTLS?, isTrial: Bool = false) throws(MQTTError) -> any DeviceLink {
+        let configuration = configuration
+        let mqtt = MQTTConfiguration(
+            host: configuration.brokerHost, port: configuration.brokerPort, clientID: configuration.device.text,
+            tls: tls, will: will(session: session + 1), seed: random.next())
+        generation += 1
+        let generation = generation
+        if !isTrial { liveGeneration = generation }
+        let link = try loop.makeLink(mqtt) { [weak self] event in self?.receive(event, from: generation) }
+        link.subscribe(
+            [configuration.topics.down(configuration.device), configuration.topics.trust], qos: .atLeastOnce)
+        return link
+    }
+
+    /// Goes on with another session in place of the one that it has just ended at the broker.
+    func adopt(_ link: any DeviceLink, _ generation: Int) {
+        let old = client
+        client = link
+        liveGeneration = generation
+        old?.disconnect(flushMilliseconds: 0)
+        for slot in orderedSlots { slot.disconnected() }
+        spooler.disconnected()
+        connected()
+    }
+
+    private func receive(_ event: MQTTEvent, from generation: Int) {
+        if generation == liveGeneration { return receive(event) }
+        if trial != nil, generation == self.generation { trialReceived(event, generation) }
     }
 
     private func receive(_ event: MQTTEvent) {
@@ -44,6 +69,7 @@ extension DeviceHost {
         publishReported()
         for slot in orderedSlots { slot.connected() }
         sendBacklog()
+        watchCertificate()
         rearm()
     }
 
@@ -128,6 +154,7 @@ extension DeviceHost {
         switch topic {
         case .desired(configuration.device): receive(message, as: Desired.self, pursueAndStore)
         case .ack(configuration.device): receive(message, as: Ack.self, settle)
+        case .certificate(configuration.device): receive(message, as: RenewedCertificate.self, certificateArrived)
         case .roles: adoptRoles(message.bytes)
         case .time: adoptTime(message.bytes)
         case .release(let digest): for slot in orderedSlots { slot.manifestArrived(digest, message.bytes) }

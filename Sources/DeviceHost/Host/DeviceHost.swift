@@ -39,6 +39,15 @@ public final class DeviceHost: @unchecked Sendable {
     var root: TrustedKey
     var desired: Desired?
     package var client: (any DeviceLink)?
+    /// Counts the links: what an earlier one still says is of no interest.
+    var generation = 0
+    var liveGeneration = 0
+    /// A second session, which tries a renewed certificate.
+    var trial: (any DeviceLink)?
+    var renewalTimer: TimerID?
+    /// When the next certificate was asked for last, in monotonic microseconds.
+    var renewalAsked: Int?
+    let identity: NextIdentity?
     var session: UInt64 = 0
     package var isConnected = false
     var lastFailedAttempt: String?
@@ -66,6 +75,7 @@ public final class DeviceHost: @unchecked Sendable {
         self.platform = platform
         self.observer = observer
         root = configuration.rootKey
+        identity = NextIdentity(configuration.tls, device: configuration.device)
         images = try ImageFolder(path: configuration.folder, files: platform.files)
         let opened = try OpenedStore(folder: configuration.folder, platform: platform)
         (store, storeProblem, isFrozen) = (opened.store, opened.problem, opened.isFrozen)
@@ -125,6 +135,10 @@ public final class DeviceHost: @unchecked Sendable {
             syncJournal()
             if let timer { loop.cancel(timer.id) }
             timer = nil
+            renewalTimer.map(loop.cancel)
+            renewalTimer = nil
+            trial?.disconnect(flushMilliseconds: 0)
+            trial = nil
             sayGoodbye()
             loop.schedule(after: Self.goodbyeMilliseconds) { [self] in
                 client = nil
@@ -140,6 +154,7 @@ public final class DeviceHost: @unchecked Sendable {
 
     /// Takes up the state that the last start left.
     private func restore() {
+        identity?.settle(at: now())
         do throws(DeviceError) {
             try adoptStoredTrust()
             for (name, state) in try store.slots() { makeSlot(name, state: state) }

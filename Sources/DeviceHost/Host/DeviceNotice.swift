@@ -14,6 +14,8 @@ public enum DeviceNotice: Sendable {
     case acknowledged(Ack)
     /// Every chunk of a blob is on disk.
     case gathered(blob: Digest)
+    /// The device's certificate is being renewed.
+    case renewal(String)
     /// Something was refused or failed; work goes on.
     case problem(String)
 }
@@ -31,7 +33,7 @@ extension DeviceNotice: CustomStringConvertible {
             return "slot \(slot): serving \(version?.description ?? "nothing") \(release?.short ?? "")"
         case .acknowledged(let ack): return ack.streams.map { Self.line($0, boot: ack.boot) }.joined(separator: "; ")
         case .gathered(let blob): return "blob \(blob.short): every chunk is here"
-        case .problem(let text): return text
+        case .renewal(let text), .problem(let text): return text
         }
     }
 

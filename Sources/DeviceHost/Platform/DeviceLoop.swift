@@ -22,6 +22,7 @@ package protocol DeviceLink: AnyObject, Sendable {
     func subscribe(_ filters: [String], qos: QoS)
     func unsubscribe(_ filters: [String])
     func setWill(_ will: MQTTWill?)
+    func setTLS(_ tls: MQTTTLS)
 }
 
 extension MQTTLoop: DeviceLoop {

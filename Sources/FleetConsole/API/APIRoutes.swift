@@ -2,9 +2,9 @@
 enum APIRoutes {
     /// The route table: what is registered and what the document describes.
     static let table = RouteTable(
-        endpoints: SystemAPI.endpoints + DevicesAPI.endpoints + ModelsAPI.endpoints + ReleasesAPI.endpoints
-            + TrustAPI.endpoints + RolloutsAPI.endpoints + SamplesAPI.endpoints + DatasetsAPI.endpoints
-            + TrainingAPI.endpoints
+        endpoints: SystemAPI.endpoints + DevicesAPI.endpoints + EnrolmentAPI.endpoints + ModelsAPI.endpoints
+            + ReleasesAPI.endpoints + TrustAPI.endpoints + RolloutsAPI.endpoints + SamplesAPI.endpoints
+            + DatasetsAPI.endpoints + TrainingAPI.endpoints
             + PoliciesAPI.endpoints + MonitoringAPI.endpoints + AlertsAPI.endpoints + WebhooksAPI.endpoints
             + AuditAPI.endpoints + TokensAPI.endpoints + EventsAPI.endpoints)
 }

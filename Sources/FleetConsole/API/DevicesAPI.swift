@@ -40,6 +40,15 @@ enum DevicesAPI {
             body: .json(.object([.optional("reason", .string(Schema.StringRule(maximumLength: 500)))])),
             reply: .json(.component(.device)), handle: revoke),
         Endpoint(
+            method: .post, path: "/api/v1/devices/{id}/replace", tag: "devices",
+            summary: "Puts another device in this one's place: same station, tags and releases; this one is revoked",
+            access: .operate, parameters: [.path("id")],
+            body: .json(
+                .object([
+                    .required("by", .name), .optional("reason", .string(Schema.StringRule(maximumLength: 500))),
+                ])),
+            reply: .json(.component(.device)), handle: replace),
+        Endpoint(
             method: .get, path: "/api/v1/devices/{id}/receipts", tag: "devices",
             summary: "A device's receipts, newest first",
             access: .read, parameters: [.path("id"), .limit], reply: .json(.list(of: receipt)), handle: receipts),
@@ -91,6 +100,14 @@ enum DevicesAPI {
         let id = try call.name("id", as: DeviceID.self)
         try await call.controller.devices.revoke(id, reason: call.json["reason"]?.text ?? "", by: call.identity)
         return .json(try await document(id, call))
+    }
+
+    @Sendable private static func replace(_ call: APIRequest) async throws -> Response {
+        let id = try call.name("id", as: DeviceID.self)
+        let successor = try DeviceID(call.json["by"]?.text ?? "")
+        try await call.controller.devices.replace(
+            id, by: successor, reason: call.json["reason"]?.text ?? "", by: call.identity)
+        return .json(try await document(successor, call))
     }
 
     @Sendable private static func receipts(_ call: APIRequest) async throws -> Response {

@@ -113,6 +113,16 @@ extension Component {
                 .required("detail", .anything), .required("reason", .text),
                 .required("previous", .digest, "Hash of the entry before"), .required("hash", .digest),
             ])
+        case .claim:
+            .object([
+                .required("id", .name), .required("device", .text, "The id, or its beginning and a *"),
+                .required("station", .nullableText), .required("tags", .tags), .required("replace", .boolean),
+                .required("state", .choice(of: EnrolmentClaimRecord.State.self)), .required("createdAt", .time),
+                .required("createdBy", .text), .required("expiresAt", .time), .required("usedAt", .nullableTime),
+                .required("usedBy", .nullableText),
+                .optional("text", .text, "The claim itself: only in the answer that made it"),
+                .optional("qr", .longText, "The same as a QR code, SVG: only there"),
+            ])
         default:
             .object([
                 .required("id", .id), .required("identity", .text), .required("role", .choice(of: Role.self)),

@@ -29,6 +29,7 @@ enum Component: String, Hashable, Sendable, CaseIterable {
     case webhook = "Webhook"
     case auditEntry = "AuditEntry"
     case token = "Token"
+    case claim = "Claim"
 
     var schema: Schema {
         switch self {
@@ -38,7 +39,7 @@ enum Component: String, Hashable, Sendable, CaseIterable {
         case .roles: Self.rolesSchema
         case .rollout, .wave, .rolloutDevice: Self.rolloutSchema(self)
         case .sample, .annotation, .dataset, .datasetVersion, .trainingRun, .policy: Self.learningSchema(self)
-        case .alert, .webhook, .auditEntry, .token: Self.operationSchema(self)
+        case .alert, .webhook, .auditEntry, .token, .claim: Self.operationSchema(self)
         }
     }
 }

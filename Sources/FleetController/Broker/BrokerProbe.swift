@@ -8,6 +8,8 @@ struct BrokerProbe: Sendable {
     let host: String
     let port: Int
     let tls: MQTTTLS
+    /// The certificate's common name.
+    var clientID = FleetPKI.probeName
 
     enum Answer: Sendable, Equatable {
         case alive
@@ -37,7 +39,7 @@ struct BrokerProbe: Sendable {
         let client = Mutex<MQTTClient?>(nil)
         let answer = await withCheckedContinuation { (continuation: CheckedContinuation<Answer, Never>) in
             let once = Once(continuation)
-            var configuration = MQTTConfiguration(host: host, port: port, clientID: FleetPKI.probeName, tls: tls)
+            var configuration = MQTTConfiguration(host: host, port: port, clientID: clientID, tls: tls)
             configuration.connectTimeoutMilliseconds = max(100, milliseconds)
             loop.schedule(after: milliseconds) { once.resume(.silent(reason: "no answer within \(milliseconds) ms")) }
             do {

@@ -38,6 +38,8 @@ public final class EmbeddedBroker: Service {
     static let portAttempts = 3
     /// How often `run` looks whether the process lives.
     static let watchInterval = Duration.milliseconds(250)
+    /// How often `run` looks whether certificates near their end.
+    static let renewalInterval = Duration.seconds(3600)
     /// A log longer than this is set aside (one old one is kept) at the next launch.
     static let logBytes = 4 << 20
 
@@ -104,7 +106,7 @@ public final class EmbeddedBroker: Service {
     }
 
     private var configurationFile: String { BrokerFiles.configurationFile(in: configuration.folder) }
-    private var logFile: String { configuration.folder.appending(path: "broker.log").path() }
+    var logFile: String { configuration.folder.appending(path: "broker.log").path() }
 
     private func probe() async -> BrokerProbe.Answer {
         guard let port = state.withLock({ $0.port }) else { return .silent(reason: "not started") }
@@ -174,7 +176,12 @@ public final class EmbeddedBroker: Service {
     private func watch() async {
         var supervision = BrokerSupervision(
             policy: configuration.restartBackoff, seed: UInt64.random(in: 0...UInt64.max), now: Instant.now())
+        var nextRenewal = ContinuousClock.now + Self.renewalInterval
         while !Task.isCancelled {
+            if ContinuousClock.now >= nextRenewal {
+                nextRenewal += Self.renewalInterval
+                renewCertificates()
+            }
             let isAlive = state.withLock { $0.process }?.isAlive ?? false
             if let action = supervision.handle(.looked(isAlive: isAlive), at: Instant.now()) {
                 await perform(action, &supervision)
@@ -204,6 +211,19 @@ public final class EmbeddedBroker: Service {
                 logger.error("The broker does not start", metadata: ["error": "\(error)"])
             }
             _ = supervision.handle(.launched(succeeded: succeeded), at: Instant.now())
+        }
+    }
+
+    /// Renews the certificates of the broker and of the controller if they near their end. The broker takes its new one up
+    /// without ending a session; both are of the same authority, so every device accepts it.
+    func renewCertificates() {
+        do {
+            try pki.renewServiceCertificates()
+            guard try pki.ensureBrokerCertificate(names: configuration.certificateNames) else { return }
+            reload()
+            logger.notice("Renewed the broker's certificate")
+        } catch {
+            logger.error("The broker's certificate was not renewed", metadata: ["error": "\(error)"])
         }
     }
 

@@ -7,6 +7,12 @@ public protocol DevicePKI: Sendable {
     func issue(_ device: DeviceID) throws -> IssuedIdentity
     /// Ends a device's certificate; the broker refuses it from then on.
     func revoke(_ device: DeviceID, serial: String?) throws
+    /// What devices with keys of their own can ask; nil where nobody can.
+    var authority: (any DeviceAuthority)? { get }
+}
+
+extension DevicePKI {
+    public var authority: (any DeviceAuthority)? { nil }
 }
 
 /// A device's new identity.
@@ -18,6 +24,8 @@ public struct IssuedIdentity: Sendable {
     public var signingKey: [UInt8]
     /// Serial number of `cert.pem`, hexadecimal.
     public var certificateSerial: String
+    /// When `cert.pem` ends.
+    public var expiresAt: Instant?
 
     /// With the newest root to pin, if the first one was rotated away: its thief finds no new device that believes it.
     func pinning(_ root: TrustedKeyRecord?) -> IssuedIdentity {
@@ -30,19 +38,27 @@ public struct IssuedIdentity: Sendable {
     /// With these tags in `device.conf`: what releases and delegations are bound to is judged by what the device itself
     /// knows of itself, not by what a controller says of it. Tags whose text that file cannot hold are left out.
     func bound(to tags: [String: String]) -> IssuedIdentity {
-        let held = tags.filter { key, value in
-            !key.isEmpty && !(key + value).contains { ",=\"#\n\r".contains($0) }
-        }
-        guard !held.isEmpty, let configuration = files["device.conf"] else { return self }
-        let text = held.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+        let text = Self.text(of: tags)
+        guard !text.isEmpty, let configuration = files["device.conf"] else { return self }
         var bound = self
         bound.files["device.conf"] = configuration + "tags = \(text)\n"
         return bound
     }
 
-    public init(files: [String: String], signingKey: [UInt8], certificateSerial: String) {
+    /// Tags as `device.conf` holds them.
+    public static func text(of tags: [String: String]) -> String {
+        let held = tags.filter { key, value in
+            !key.isEmpty && !(key + value).contains { ",=\"#\n\r".contains($0) }
+        }
+        return held.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+    }
+
+    public init(
+        files: [String: String], signingKey: [UInt8], certificateSerial: String, expiresAt: Instant? = nil
+    ) {
         self.files = files
         self.signingKey = signingKey
         self.certificateSerial = certificateSerial
+        self.expiresAt = expiresAt
     }
 }

@@ -19,7 +19,7 @@ public struct DeviceService: Sendable {
         guard try await context.read({ try !DeviceRecord.exists($0, key: request.id) }) else {
             throw ControllerError(.conflict, "device '\(request.id)' exists", hint: "choose another id or revoke it")
         }
-        let root = try await context.read { try TrustRows.roots($0).first { $0.revokedAt == nil } }
+        let root = try await context.read { try TrustRows.pinned($0) }
         let issued = try pki.issue(request.id).bound(to: request.tags).pinning(root)
         let policy = context.configuration.devicePolicy
         try await context.perform(
@@ -28,13 +28,16 @@ public struct DeviceService: Sendable {
             guard try DeviceRecord.fetchCount(database) < ControllerLimits.devices else {
                 throw ControllerError(.limitReached, "a controller has at most \(ControllerLimits.devices) devices")
             }
-            if let station = request.station, try StationRecord.fetchOne(database, key: station) == nil {
-                try StationRecord(id: station, createdAt: scope.now).insert(database)
-            }
+            try StationRows.ensure(database, request.station, at: scope.now)
             try DeviceRecord(
                 id: request.id, station: request.station, hardware: request.hardware,
                 signingKey: Data(issued.signingKey), certificateSerial: issued.certificateSerial, createdAt: scope.now
             ).insert(database)
+            if let expiresAt = issued.expiresAt {
+                try DeviceCertificateRecord(
+                    serial: issued.certificateSerial, device: request.id, issuedAt: scope.now, expiresAt: expiresAt
+                ).insert(database)
+            }
             try DeviceQueries.replaceTags(database, of: request.id, with: request.tags)
             try DesiredDocument.refresh(database, request.id, fallback: policy)
             scope.detail = ["serial": issued.certificateSerial, "hardware": request.hardware]
@@ -63,12 +66,12 @@ public struct DeviceService: Sendable {
         deliver()
     }
 
-    /// Ends a device: its certificate, and everything that it still sends.
+    /// Ends a device: its certificates, its session, and everything that it still sends.
     public func revoke(_ id: DeviceID, reason: String, by caller: Identity) async throws {
         let policy = context.configuration.devicePolicy
-        let serial = try await context.perform(
+        let serials = try await context.perform(
             Command("devices.revoke", by: caller, role: .operator, subject: id, reason: reason)
-        ) { database, scope -> String? in
+        ) { database, scope -> [String] in
             guard var device = try DeviceRecord.fetchOne(database, key: id) else {
                 throw ControllerError.notFound("device", id)
             }
@@ -78,12 +81,78 @@ public struct DeviceService: Sendable {
             var engine = RolloutEngine(database: database, now: scope.now, devicePolicy: policy)
             try engine.deviceRemoved(id)
             scope.changes = engine.effects.changes + [ChangeEvent(.device, id)]
-            return device.certificateSerial
+            return try DeviceCertificates.end(database, device, at: scope.now)
         }
-        try pki.revoke(id, serial: serial)
+        try await shutOut(id, serials)
     }
 
-    private static func check(tags: [String: String]) throws(ControllerError) {
+    /// Puts certificates on the revocation list and ends the session that one of them opened.
+    private func shutOut(_ id: DeviceID, _ serials: [String]) async throws {
+        for serial in serials { try pki.revoke(id, serial: serial) }
+        try await pki.authority?.endSession(of: id)
+    }
+
+    /// Puts a device in the place of another that broke: the same station, tags and releases; the other is revoked, and
+    /// its history stays with the station.
+    public func replace(_ old: DeviceID, by new: DeviceID, reason: String, by caller: Identity) async throws {
+        let policy = context.configuration.devicePolicy
+        let serials = try await context.perform(
+            Command("devices.replace", by: caller, role: .operator, subject: old, reason: reason)
+        ) { database, scope -> [String] in
+            var broken = try Self.record(database, old)
+            var successor = try Self.record(database, new)
+            guard old != new, successor.revokedAt == nil else {
+                throw ControllerError(
+                    .wrongState, "'\(new)' cannot take the place of '\(old)'",
+                    hint: "enrol the new device under an id of its own first (martlet device claim)")
+            }
+            let station = try broken.station ?? StationID(old.text)
+            try StationRows.ensure(database, station, at: scope.now)
+            broken.station = station
+            broken.revokedAt = broken.revokedAt ?? scope.now
+            broken.online = false
+            try broken.update(database)
+            successor.station = station
+            try successor.update(database)
+            var engine = RolloutEngine(database: database, now: scope.now, devicePolicy: policy)
+            try engine.deviceRemoved(old)
+            try Self.hand(database, from: old, to: new, policy: policy)
+            try engine.deviceJoined(new)
+            scope.detail = ["by": new.text, "station": station.text]
+            scope.changes = engine.effects.changes + [ChangeEvent(.device, old), ChangeEvent(.device, new)]
+            return try DeviceCertificates.end(database, broken, at: scope.now)
+        }
+        deliver()
+        try await shutOut(old, serials)
+    }
+
+    /// Tags, and what each slot is to run: what it was told last, else what it ran.
+    private static func hand(
+        _ database: Database, from old: DeviceID, to new: DeviceID, policy: DevicePolicy
+    ) throws {
+        let tags = try DeviceQueries.tags(database, of: new)
+        let inherited = try DeviceQueries.tags(database, of: old)
+        try DeviceQueries.replaceTags(database, of: new, with: tags.merging(inherited) { _, old in old })
+        for slot in try DeviceSlotRecord.filter(Column("device") == old).fetchAll(database) {
+            guard let release = slot.desiredRelease ?? slot.champion else { continue }
+            let key: [String: any DatabaseValueConvertible] = ["device": new, "slot": slot.slot]
+            var next =
+                try DeviceSlotRecord.fetchOne(database, key: key) ?? DeviceSlotRecord(device: new, slot: slot.slot)
+            next.desiredRelease = release
+            next.activation = slot.activation
+            try next.save(database)
+        }
+        try DesiredDocument.refresh(database, new, fallback: policy)
+    }
+
+    private static func record(_ database: Database, _ id: DeviceID) throws -> DeviceRecord {
+        guard let record = try DeviceRecord.fetchOne(database, key: id) else {
+            throw ControllerError.notFound("device", id)
+        }
+        return record
+    }
+
+    static func check(tags: [String: String]) throws(ControllerError) {
         guard tags.count <= ControllerLimits.tags else {
             throw ControllerError(.limitReached, "a device has at most \(ControllerLimits.tags) tags")
         }

@@ -30,9 +30,10 @@ enum IngestLimits {
         case .presence: Presence.byteLimit
         case .reported: Reported.byteLimit
         case .need, .fetch: Need.byteLimit
+        case .renew: RenewalRequest.byteLimit
         case .report: Report.byteLimit
         case .sample: SampleMessage.byteLimit
-        case .response, .desired, .ack, .command, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap,
+        case .response, .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap,
             .ownChunk:
             nil
         }

@@ -19,6 +19,7 @@ enum DeviceMessage: Sendable {
     case sample(SampleMessage, encoded: [UInt8])
     case need(Need)
     case fetch(Need)
+    case renew(RenewalRequest)
 
     /// Reads a message.
     ///
@@ -32,7 +33,9 @@ enum DeviceMessage: Sendable {
         case .sample: self = .sample(try SampleMessage(decoding: message.payload), encoded: message.payload)
         case .need: self = .need(try Need(decoding: message.payload))
         case .fetch: self = .fetch(try Need(decoding: message.payload))
-        case .response, .desired, .ack, .command, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap, .ownChunk:
+        case .renew: self = .renew(try RenewalRequest(decoding: message.payload))
+        case .response, .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap,
+            .ownChunk:
             throw WireError(.unknownTopic, "not a topic that devices write")
         }
     }

@@ -27,6 +27,8 @@ struct IngestOutcome: Sendable {
     var acks: [(device: DeviceID, ack: Ack)] = []
     var windows: Set<Window> = []
     var needs: [Need] = []
+    /// Who asks for a certificate.
+    var renewals: [(device: DeviceID, request: RenewalRequest)] = []
     /// What devices asked to be sent.
     var fetches: [(device: DeviceID, request: Need)] = []
     var refusals: [Refusal] = []

@@ -20,6 +20,8 @@ final class IngestService: Sendable {
     private let reseed: @Sendable (Need) async -> Void
     /// Called with what a device asked to be sent.
     private let answer: @Sendable (DeviceID, Need) -> Void
+    /// Called with who asks for a certificate; gives the answer, or throws why there is none.
+    private let renew: @Sendable (DeviceID, RenewalRequest) async throws -> RenewedCertificate
     private let deliver: @Sendable () -> Void
     private let send: @Sendable (Topic, [UInt8]) -> Void
     /// Asks the broker for its retained messages again.
@@ -36,6 +38,9 @@ final class IngestService: Sendable {
         judge: @escaping @Sendable (Set<IngestOutcome.Window>) -> Void,
         reseed: @escaping @Sendable (Need) async -> Void, deliver: @escaping @Sendable () -> Void,
         answer: @escaping @Sendable (DeviceID, Need) -> Void = { _, _ in },
+        renew: @escaping @Sendable (DeviceID, RenewalRequest) async throws -> RenewedCertificate = { device, _ in
+            throw ControllerError(.unavailable, "nobody renews the certificate of \(device) here")
+        },
         resubscribe: @escaping @Sendable () -> Void = {}
     ) {
         self.context = context
@@ -44,6 +49,7 @@ final class IngestService: Sendable {
         self.judge = judge
         self.reseed = reseed
         self.answer = answer
+        self.renew = renew
         self.deliver = deliver
         topics = Topics(prefix: context.configuration.topicPrefix)
     }
@@ -134,7 +140,7 @@ final class IngestService: Sendable {
                 ack = Ack(boot: report.boot, streams: [StreamAck(stream: .report, highest: report.sequence, holes: [])])
             case .sample(let sample, _):
                 ack = Ack(boot: sample.boot, streams: [StreamAck(stream: .sample, highest: sample.sequence, holes: [])])
-            case .presence, .reported, .need, .fetch: continue
+            case .presence, .reported, .need, .fetch, .renew: continue
             }
             send(.ack(device), ack.encoded())
         }
@@ -150,7 +156,17 @@ final class IngestService: Sendable {
         if outcome.mustDeliver { deliver() }
         for need in outcome.needs { await reseed(need) }
         for (device, request) in outcome.fetches { answer(device, request) }
+        for (device, request) in outcome.renewals { await renew(request, of: device) }
         for refusal in outcome.refusals { await tell(refusal) }
+    }
+
+    private func renew(_ request: RenewalRequest, of device: DeviceID) async {
+        do {
+            send(.certificate(device), try await renew(device, request).encoded())
+        } catch {
+            await tell(
+                .init(device: device, reason: "its certificate is not renewed: \(error)", code: "renewalRefused"))
+        }
     }
 
     private func tell(_ refusal: IngestOutcome.Refusal) async {

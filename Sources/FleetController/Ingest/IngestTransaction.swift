@@ -43,6 +43,7 @@ struct IngestTransaction {
         case .sample(let sample, let encoded): try applySample(sample, encoded, of: device)
         case .need(let need): outcome.needs.append(need)
         case .fetch(let request): outcome.fetches.append((id, request))
+        case .renew(let request): outcome.renewals.append((id, request))
         }
         device.lastSeen = now
         devices[id] = device

@@ -9,22 +9,28 @@ public struct DeviceProvisioner: DevicePKI {
     let host: String
     let port: Int
     let topicPrefix: String
+    /// Where the controller itself finds the broker, if not there.
+    let ownHost: String?
     /// Makes the broker read the revocation list again.
     let reloadBroker: @Sendable () -> Void
 
     /// - Parameters:
     ///   - host: the name or address that devices dial; the broker's certificate must cover it.
+    ///   - ownHost: what the controller dials, if that is another name.
     ///   - reloadBroker: called after a revocation, for example `EmbeddedBroker.reload`.
     public init(
-        pki: FleetPKI, host: String, port: Int, topicPrefix: String = "martlet/v1/",
+        pki: FleetPKI, host: String, port: Int, topicPrefix: String = "martlet/v1/", ownHost: String? = nil,
         reloadBroker: @escaping @Sendable () -> Void = {}
     ) {
         self.pki = pki
         self.host = host
         self.port = port
         self.topicPrefix = topicPrefix
+        self.ownHost = ownHost
         self.reloadBroker = reloadBroker
     }
+
+    var brokerAddress: (host: String, port: Int) { (ownHost ?? host, port) }
 
     public func issue(_ device: DeviceID) throws -> IssuedIdentity {
         let key = try PrivateKey.generate()
@@ -47,7 +53,8 @@ public struct DeviceProvisioner: DevicePKI {
                 "signing.pem": try signingKey.pem(),
                 "root.pub": "\(Hexadecimal.text(pki.rootKey.raw))\n",
             ],
-            signingKey: signingKey.publicKey, certificateSerial: certificate.serial)
+            signingKey: signingKey.publicKey, certificateSerial: certificate.serial,
+            expiresAt: certificate.notAfter)
     }
 
     public func revoke(_ device: DeviceID, serial: String?) throws {

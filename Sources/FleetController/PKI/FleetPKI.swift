@@ -27,6 +27,8 @@ public final class FleetPKI: Sendable {
         static let service = Interval(milliseconds: 2 * 365 * day)
         /// A device: 5 years.
         static let device = Interval(milliseconds: 5 * 365 * day)
+        /// Whoever ends a session under a device's name.
+        static let passing = Interval.minutes(10)
         /// Services renew this long before the end.
         static let renewal = Interval(milliseconds: 30 * day)
         /// Clocks of others may be behind ours by this much.
@@ -40,15 +42,20 @@ public final class FleetPKI: Sendable {
     public let rootKey: VerificationKey
     /// Where the root's private key is, unless somebody moved it to a safer place.
     public let rootKeyFile: String
+    /// How long a device's certificate lives that it made the key for; tests take a shorter one.
+    let deviceLifetime: Interval
     private let clock: @Sendable () -> Instant
     private let revocations: Mutex<RevocationRegister>
 
     /// Opens the fleet's keys, or makes them on an empty folder.
     ///
-    /// - Parameter clock: tells the time; certificates are judged and dated by it.
+    /// - Parameters:
+    ///   - deviceLifetime: of certificates for keys that devices make; 5 years if nil.
+    ///   - clock: tells the time; certificates are judged and dated by it.
     public init(
-        dataFolder: URL, clock: @escaping @Sendable () -> Instant = { Instant.now() }
+        dataFolder: URL, deviceLifetime: Interval? = nil, clock: @escaping @Sendable () -> Instant = { Instant.now() }
     ) throws {
+        self.deviceLifetime = deviceLifetime ?? Lifetime.device
         folder = dataFolder.appending(path: "pki", directoryHint: .isDirectory)
         self.clock = clock
         try Self.makePrivateFolder(folder)
@@ -97,7 +104,7 @@ public final class FleetPKI: Sendable {
         return true
     }
 
-    private func renewServiceCertificates() throws {
+    func renewServiceCertificates() throws {
         for (name, commonName) in [("controller", Self.controllerName), ("probe", Self.probeName)] {
             if let current = try? Certificate(pemFile: file(name, "pem")), isLasting(current, name: name) { continue }
             let key = try PrivateKey.generate()
@@ -116,20 +123,45 @@ public final class FleetPKI: Sendable {
 
     // MARK: Devices
 
-    /// A certificate for a device. The names of the controller and the probe are not to be had.
+    /// A certificate for a device whose key is made here. The names of the controller and the probe are not to be had.
     func issueDevice(_ device: DeviceID, key: PrivateKey) throws -> Certificate {
+        try requireFree(device)
+        return try issueClient(device.text, key: key, for: Lifetime.device)
+    }
+
+    /// A certificate for a key that never leaves its device.
+    func issueDevice(_ device: DeviceID, for request: CertificateRequest) throws -> Certificate {
+        try requireFree(device)
+        return try authority.issueClient(
+            for: request, commonName: device.text, validity: validity(for: deviceLifetime))
+    }
+
+    private func requireFree(_ device: DeviceID) throws {
         guard ![Self.controllerName, Self.probeName, Self.brokerName].contains(device.text) else {
             throw ControllerError(
                 .conflict, "'\(device)' is the controller's own name", hint: "choose another device id")
         }
-        return try issueClient(device.text, key: key, for: Lifetime.device)
+    }
+
+    /// An identity in files that are gone again afterwards, valid for minutes.
+    func withPassingIdentity<Value>(_ name: String, _ body: (MQTTTLS) async throws -> Value) async throws -> Value {
+        let files = "passing-\(try SecureRandom.token(byteCount: 9))"
+        let key = try PrivateKey.generate()
+        defer { for kind in ["key", "pem"] { try? FileManager.default.removeItem(atPath: file(files, kind)) } }
+        try key.write(pemFile: file(files, "key"))
+        try issueClient(name, key: key, for: Lifetime.passing).write(pemFile: file(files, "pem"))
+        return try await body(tls(of: files))
     }
 
     private func issueClient(_ name: String, key: PrivateKey, for lifetime: Interval) throws -> Certificate {
+        try authority.issueClient(commonName: name, key: key, validity: validity(for: lifetime))
+    }
+
+    private func validity(for lifetime: Interval) -> CertificateAuthority.Validity {
         let now = clock()
-        let from = Instant(milliseconds: now.milliseconds - Lifetime.leeway.milliseconds)
-        return try authority.issueClient(
-            commonName: name, key: key, validity: .init(from: from, until: now.advanced(by: lifetime)))
+        return .init(
+            from: Instant(milliseconds: now.milliseconds - Lifetime.leeway.milliseconds),
+            until: now.advanced(by: lifetime))
     }
 
     /// Puts a certificate on the revocation list. The broker must read the list again (`EmbeddedBroker.reload`).

@@ -34,6 +34,11 @@ enum TrustRows {
         .fetchAll(database)
     }
 
+    /// The root that new devices pin: the newest. Nil while there is none but the controller's own first one.
+    static func pinned(_ database: Database) throws -> TrustedKeyRecord? {
+        try roots(database).first { $0.revokedAt == nil }
+    }
+
     /// Makes the keys of a new role document the trusted ones; the others remain as history.
     static func replaceKeys(
         _ database: Database, _ roles: TrustRoles, root: TrustedKey, first: TrustedKey?, at now: Instant

@@ -80,6 +80,13 @@ extension FleetQueries {
         try await database.read { try TokenRecord.order(Column("id")).fetchAll($0) }
     }
 
+    /// Claims, newest first.
+    public func claims(limit: Int) async throws -> [EnrolmentClaimRecord] {
+        try await database.read {
+            try EnrolmentClaimRecord.order(Column("createdAt").desc, Column("id")).limit(limit).fetchAll($0)
+        }
+    }
+
     public func policies() async throws -> [PolicyRecord] {
         try await database.read { try PolicyRecord.order(Column("name")).fetchAll($0) }
     }

@@ -50,7 +50,7 @@ public struct AlertRecord: Codable, Hashable, Sendable, FetchableRecord, Mutable
 
 /// What an alert is about.
 public enum AlertKind: String, Codable, Hashable, Sendable, CaseIterable, DatabaseValueConvertible {
-    case drift, accuracy, rollout, training, ingest, delivery, trust
+    case drift, accuracy, rollout, training, ingest, delivery, trust, identity
 }
 
 /// How urgent an alert is.

@@ -15,6 +15,7 @@ enum Schema {
         migrator.registerMigration("2: annotations can be withdrawn") { try $0.execute(sql: withdrawal) }
         migrator.registerMigration("3: images as differences to others") { try $0.execute(sql: deltas) }
         migrator.registerMigration("4: releases of automation keys") { try $0.execute(sql: automation) }
+        migrator.registerMigration("5: claims and certificates of devices") { try $0.execute(sql: enrolment) }
         return migrator
     }
 }

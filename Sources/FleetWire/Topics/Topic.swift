@@ -10,10 +10,12 @@ public enum Topic: Hashable, Sendable {
     case sample(DeviceID)
     case response(DeviceID)
     case fetch(DeviceID)
+    case renew(DeviceID)
     // To a device.
     case desired(DeviceID)
     case ack(DeviceID)
     case command(DeviceID)
+    case certificate(DeviceID)
     /// A blob's map and chunks for one device that asked with `fetch`.
     case ownBlobMap(DeviceID, Digest)
     case ownChunk(DeviceID, Digest, page: Int, index: Int)
@@ -35,9 +37,11 @@ public enum Topic: Hashable, Sendable {
         case .sample(let device): "dev/\(device)/up/sample"
         case .response(let device): "dev/\(device)/up/rsp"
         case .fetch(let device): "dev/\(device)/up/fetch"
+        case .renew(let device): "dev/\(device)/up/renew"
         case .desired(let device): "dev/\(device)/dn/desired"
         case .ack(let device): "dev/\(device)/dn/ack"
         case .command(let device): "dev/\(device)/dn/cmd"
+        case .certificate(let device): "dev/\(device)/dn/certificate"
         case .ownBlobMap(let device, let digest): "dev/\(device)/dn/blob/\(digest)/m"
         case .ownChunk(let device, let digest, let page, let index):
             "dev/\(device)/dn/blob/\(digest)/c/\(page)/\(index)"
@@ -79,9 +83,11 @@ public enum Topic: Hashable, Sendable {
         case ("up", "sample"): return .sample(device)
         case ("up", "rsp"): return .response(device)
         case ("up", "fetch"): return .fetch(device)
+        case ("up", "renew"): return .renew(device)
         case ("dn", "desired"): return .desired(device)
         case ("dn", "ack"): return .ack(device)
         case ("dn", "cmd"): return .command(device)
+        case ("dn", "certificate"): return .certificate(device)
         default: return nil
         }
     }

@@ -36,6 +36,13 @@ extension ClientDriver {
         mosquitto_tls_opts_set(handle, 1, "tlsv1.2", nil)
     }
 
+    /// Takes other files from the next connection on; while one is being dialled the library is not touched, and the
+    /// files of before stay.
+    func setTLS(_ tls: MQTTTLS) {
+        guard let mosquitto, !isDialling else { return }
+        _ = mosquitto_tls_set(mosquitto, tls.caFile, nil, tls.certificateFile, tls.keyFile, nil)
+    }
+
     private func installCallbacks(on handle: OpaquePointer) {
         mosquitto_connect_v5_callback_set(handle) { _, context, code, flags, _ in
             ClientDriver.from(context)?.didConnect(code: code, sessionPresent: flags & 1 != 0)

@@ -56,6 +56,11 @@ public final class MQTTClient: Sendable {
         core.perform { [driver] in driver.will = will }
     }
 
+    /// Names the files that the next connection uses; this one goes on. For certificates that were renewed.
+    public func setTLS(_ tls: MQTTTLS) {
+        core.perform { [driver] in driver.setTLS(tls) }
+    }
+
     /// Says goodbye, so that the broker does not publish the last will, and stays away until `connect`.
     ///
     /// - Parameter flushMilliseconds: how long to wait for the outbox to empty and for acknowledgements, 0: not at all.

@@ -7,8 +7,10 @@ import Foundation
 /// `martlet device`: the fleet's members.
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "device", abstract: "List, show, enrol and revoke devices.",
-        subcommands: [List.self, Show.self, Provision.self, Revoke.self])
+        commandName: "device", abstract: "List, show, enrol, replace and revoke devices.",
+        subcommands: [
+            List.self, Show.self, Claim.self, Claims.self, Withdraw.self, Provision.self, Revoke.self, Replace.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List devices with what they run.")
@@ -69,7 +71,8 @@ struct DeviceCommand: AsyncParsableCommand {
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Revoke a device's certificate.")
+        static let configuration = CommandConfiguration(
+            abstract: "Revoke a device's certificates and end its session.")
         @OptionGroup var client: ClientOptions
         @Argument(help: "The device's id.") var device: String
         @Option(help: "Why; goes to the audit.") var reason: String

@@ -284,6 +284,7 @@ private final class BenchLink: DeviceLink {
     func connect() {}
     func disconnect(flushMilliseconds: Int64) {}
     func setWill(_ will: MQTTWill?) {}
+    func setTLS(_ tls: MQTTTLS) {}
     func publish(topic: String, payload: [UInt8], qos: QoS, retain: Bool, priority: MQTTPriority) {
         loop.publish(topic, payload)
     }

@@ -1,4 +1,5 @@
 import FleetModel
+import FleetStore
 import Foundation
 import Logging
 import MQTTTransport
@@ -13,10 +14,11 @@ final class BrokerBench: Sendable {
     let pki: FleetPKI
     let loop: MQTTLoop
 
-    init() throws {
+    /// - Parameter clock: by which certificates are made and judged.
+    init(clock: @escaping @Sendable () -> Instant = { Instant.now() }) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "broker-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        pki = try FleetPKI(dataFolder: folder)
+        pki = try FleetPKI(dataFolder: folder, clock: clock)
         loop = try MQTTLoop()
         loop.start()
     }

@@ -109,6 +109,7 @@ struct TrustServiceTests {
         let roots = try await trust.keys().filter { $0.use == .root }
         #expect(roots.first { $0.revokedAt == nil }?.id == next.keyID)
         #expect(roots.count == 2)
+        #expect(try await fleet.read { try TrustRows.pinned($0)?.id } == next.keyID, "what new devices pin")
         #expect(await refusal(try root.roles(3, expires: later))?.code == .badSignature)
         // Without the chain the new root would be right for new devices, and wrong for those that pin the first.
         #expect(await refusal(try root.roles(3, expires: later, by: next))?.code == .badSignature)

@@ -130,6 +130,9 @@ final class VirtualLink: DeviceLink, @unchecked Sendable {
 
     func setWill(_ will: MQTTWill?) { self.will = will }
 
+    /// The virtual network has no TLS; devices on it have no certificates to renew.
+    func setTLS(_ tls: MQTTTLS) {}
+
     func subscribe(_ filters: [String], qos: QoS) {
         for filter in filters {
             self.filters.removeAll { $0.0 == filter }

@@ -104,7 +104,7 @@ private final class ConnectionCounter: Sendable {
         switch notice {
         case .connected: connected.withLock { _ = $0.insert(device) }
         case .disconnected: connected.withLock { _ = $0.remove(device) }
-        case .phase, .serving, .acknowledged, .gathered, .problem: break
+        case .phase, .serving, .acknowledged, .gathered, .renewal, .problem: break
         }
     }
 

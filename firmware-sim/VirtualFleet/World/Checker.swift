@@ -72,7 +72,7 @@ final class Checker {
             }
         case .acknowledged(let ack): acknowledged(device, ack)
         case .gathered(let blob): checkGathered(device, blob)
-        case .connected, .disconnected, .problem: break
+        case .connected, .disconnected, .renewal, .problem: break
         }
     }
 

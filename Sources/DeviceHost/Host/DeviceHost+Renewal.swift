@@ -1,0 +1,83 @@
+import DeviceCore
+import FleetCrypto
+import FleetModel
+import FleetWire
+import MQTTTransport
+
+/// Renewal of the device's certificate: asked for over the live session, tried on a session of its own, and taken only once
+/// it has connected. Until then the old identity and its session stay as they are.
+extension DeviceHost {
+    /// Pauses between two looks at the certificate, and before a new identity is tried.
+    private static let renewalCheck: Int64 = 6 * 3_600_000
+    private static let trialRetry: Int64 = 60_000
+    /// Between two questions: a clock that is wrong by years must not make a flood of them.
+    private static let renewalPause = 3_600_000_000
+
+    /// Looks now and from then on whether the certificate nears its end.
+    func watchCertificate() {
+        guard let identity else { return }
+        renewalTimer.map(loop.cancel)
+        renewalTimer = loop.schedule(after: Self.renewalCheck) { [weak self] in self?.watchCertificate() }
+        guard isConnected, trial == nil, identity.isDue(at: now()) else { return }
+        if identity.next != nil { return tryNextIdentity() }
+        if let renewalAsked, clock.microseconds - renewalAsked < Self.renewalPause { return }
+        renewalAsked = clock.microseconds
+        do throws(CryptoError) {
+            publish(
+                .renew(configuration.device), RenewalRequest(certificateRequest: try identity.request()))
+            observer(.renewal("asked for the next certificate"))
+        } catch {
+            observer(.problem("the certificate cannot be renewed: \(error.context)"))
+        }
+    }
+
+    /// The controller's answer.
+    func certificateArrived(_ message: RenewedCertificate) {
+        guard let identity, trial == nil else { return }
+        do throws(CryptoError) { try identity.keep(message.certificate) } catch {
+            return observer(.problem("the new certificate was refused: \(error.context)"))
+        }
+        tryNextIdentity()
+    }
+
+    /// Connects a second time, as the same device. A broker that takes the new certificate ends the old session by that;
+    /// one that does not leaves it alone.
+    private func tryNextIdentity() {
+        guard let identity, let tls = identity.next, trial == nil else { return }
+        guard isConnected, slots.values.allSatisfy({ $0.pull == nil }) else {
+            // Not in the middle of a transfer.
+            loop.schedule(after: Self.trialRetry) { [weak self] in self?.tryNextIdentity() }
+            return
+        }
+        do throws(MQTTError) {
+            let link = try makeLink(tls: tls, isTrial: true)
+            trial = link
+            link.connect()
+        } catch {
+            identity.discard()
+            observer(.problem("the new certificate cannot be used: \(error)"))
+        }
+    }
+
+    /// What happens to the session that tries the new identity.
+    func trialReceived(_ event: MQTTEvent, _ generation: Int) {
+        guard let identity, let link = trial else { return }
+        switch event {
+        case .connected:
+            trial = nil
+            do throws(CryptoError) { try identity.promote() } catch {
+                observer(.problem("the new certificate works and was not stored: \(error.context)"))
+            }
+            // The library reads the files at every connection, and these have their old names again.
+            link.setTLS(identity.current)
+            adopt(link, generation)
+            observer(.renewal("connected with a new certificate"))
+        case .disconnected(let reason, _):
+            trial = nil
+            link.disconnect(flushMilliseconds: 0)
+            identity.discard()
+            observer(.problem("the broker refused the new certificate, the old one stays: \(reason)"))
+        case .message, .subscribed, .refused: break
+        }
+    }
+}
