@@ -29,7 +29,8 @@ public struct DemoFleet: Sendable {
         var configuration = ControllerConfiguration(dataFolder: folder, broker: .embedded(port: nil))
         configuration.groupTags = ["side"]
         controller = try FleetController(
-            configuration: configuration, pki: NoPKI(), logger: Logger(label: "demo") { _ in SwiftLogNoOpLogHandler() })
+            configuration: configuration, pki: DemoPKI(),
+            logger: Logger(label: "demo") { _ in SwiftLogNoOpLogHandler() })
         self.now = now
         var tokens: [Role: String] = [:]
         for (role, name) in [
@@ -109,8 +110,34 @@ final class FolderRemoval: Sendable {
     deinit { try? FileManager.default.removeItem(at: folder) }
 }
 
-/// Makes no certificates: the demo's devices never connect.
-struct NoPKI: DevicePKI {
+/// Certificates for devices that ask with a claim; those of the seed have none, and nobody connects.
+struct DemoPKI: DevicePKI, DeviceAuthority {
+    private let issuer: CertificateAuthority
+    var authority: (any DeviceAuthority)? { self }
+    var fingerprint: Digest { issuer.certificate.fingerprint }
+
+    private static let validity = CertificateAuthority.Validity(
+        from: .epoch, until: Instant(milliseconds: 4_000_000_000_000))
+
+    init() throws { issuer = try CertificateAuthority.create(name: "demo", validity: Self.validity) }
+
+    func certify(_ device: DeviceID, _ request: CertificateRequest) throws -> Certificate {
+        try issuer.issueClient(for: request, commonName: device.text, validity: Self.validity)
+    }
+
+    func grant(
+        _ device: DeviceID, certificate: String, root: TrustedKeyRecord?, tags: [String: String]
+    ) throws -> EnrolmentGrant {
+        var grant = EnrolmentGrant(
+            device: device, certificate: certificate, authority: try issuer.certificate.pem(),
+            rootKey: root.map { [UInt8]($0.publicKey) } ?? [UInt8](repeating: 7, count: 32), brokerHost: "127.0.0.1",
+            brokerPort: 1, topicPrefix: "martlet/v1/", tags: IssuedIdentity.text(of: tags))
+        grant.signature = try issuer.sign(grant.transcript)
+        return grant
+    }
+
+    func endSession(of device: DeviceID) async throws {}
+
     func issue(_ device: DeviceID) throws -> IssuedIdentity {
         IssuedIdentity(
             files: ["device.conf": "id = \(device)\n", "key.pem": "none\n"],

@@ -14,6 +14,7 @@ struct PageTests {
     static let pages: [(String, [String])] = [
         ("/", ["s10L", "side=L", "18", "of 20", "ax 1.9", "Filter"]),
         ("/devices/s1L", ["Slot main", "shoulder:2 in shoulder-2", "x86_64-generic", "Receipts", "µs", "Revoke"]),
+        ("/claims", ["Let a device join", "Make claim", "No claim yet", "a week"]),
         ("/models", ["shoulder-3", "Awaits signatures", "1 of 2", "watch:2", "178.0 KiB", "Running 42 %"]),
         ("/models/shoulder/2", ["Lineage", "/releases/shoulder-2", "convolution", "watch:2"]),
         ("/releases/shoulder-3", ["Sign and approve", "Promised accuracy", "rad/s", "1 of 2 needed"]),
@@ -26,7 +27,10 @@ struct PageTests {
         ("/annotate", ["What is it?", "data-key=\"1\"", "Unusable", "ax, ay, az in g", "of 42 samples"]),
         ("/alerts", ["Inputs of s1L have drifted", "Acknowledge", "Why", "seen 6 times"]),
         ("/audit", ["tokens.create", "Hash chain intact", "samples.annotate"]),
-        ("/settings", ["Vera", "retrain-left", "signs releases", "Make token", "Role document", "Keys in this browser"]),
+        (
+            "/settings",
+            ["Vera", "retrain-left", "signs releases", "Make token", "Role document", "Keys in this browser"]
+        ),
     ]
 
     @Test("every page shows what it must", arguments: pages)

@@ -12,6 +12,7 @@ enum DevicePage {
     struct View {
         var id: String
         var health: StatusView
+        var canOperate: Bool
         var canRevoke: Bool
         var slots: [Slot]
         var facts: [FactView]
@@ -75,7 +76,7 @@ enum DevicePage {
         let drift = try await call.queries.drift(of: id).sorted { $0.ratio > $1.ratio }
         let view = View(
             id: id.text, health: DeviceText.health(overview),
-            canRevoke: call.may(.operate) && overview.device.revokedAt == nil,
+            canOperate: call.may(.operate), canRevoke: call.may(.operate) && overview.device.revokedAt == nil,
             slots: overview.slots.map { slot($0, labels) }, facts: facts(overview.device, call),
             tags: overview.tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" },
             drift: drift.map(driftRow), reportNote: "\(Format.count(overview.recentInferences)) inferences in 24 h",
@@ -131,7 +132,7 @@ enum DevicePage {
             FactView(name: "Station", value: device.station?.text ?? "–"),
             FactView(name: "Last seen", value: device.lastSeen.map { Format.relative($0, to: call.now) } ?? "never"),
             FactView(name: "Certificate", value: device.certificateSerial ?? "–"),
-            FactView(name: "Provisioned", value: ISO8601.readable(device.createdAt)),
+            FactView(name: "Joined", value: ISO8601.readable(device.createdAt)),
             FactView(
                 name: "Desired state",
                 value: device.observedGeneration == device.generation

@@ -19,6 +19,7 @@ enum FleetPage {
         var empty: EmptyView?
         var shown: String
         var next: String?
+        var canClaim: Bool
     }
 
     struct Row {
@@ -71,7 +72,7 @@ enum FleetPage {
             devices: shown.map { row($0, labels, call) }, hasDevices: !shown.isEmpty,
             empty: shown.isEmpty ? empty(isFiltered: !everything.isEmpty || !call.query("q").isEmpty) : nil,
             shown: Format.count(matching.count, "device"),
-            next: rest.count > shown.count ? nextPage(call, after: shown.last) : nil)
+            next: rest.count > shown.count ? nextPage(call, after: shown.last) : nil, canClaim: call.may(.operate))
         return try await call.page("fleet", title: "Fleet", view)
     }
 
@@ -85,8 +86,9 @@ enum FleetPage {
             ? EmptyView(icon: "fleet", heading: "No device matches", text: "Try another text or selector.")
             : EmptyView(
                 icon: "fleet", heading: "No devices yet",
-                text: "Provision the first one: it gets a certificate, keys and the root key that it pins.",
-                command: "martlet device provision DEVICE --tag side=R --out FOLDER")
+                text:
+                    "Make a claim for the first one: it makes its keys, and gets a certificate and the root key to pin.",
+                command: "martlet device claim DEVICE --tag side=R")
     }
 
     private static func stats(

@@ -10,6 +10,7 @@ struct PageRenderer: Sendable {
     static let templates: [String: [UInt8]] = [
         "alerts": PackageResources.alerts_mustache, "annotate": PackageResources.annotate_mustache,
         "audit": PackageResources.audit_mustache, "chart": PackageResources.chart_mustache,
+        "claims": PackageResources.claims_mustache,
         "csrf": PackageResources.csrf_mustache, "device": PackageResources.device_mustache,
         "empty": PackageResources.empty_mustache, "error": PackageResources.error_mustache,
         "fleet": PackageResources.fleet_mustache, "icons": PackageResources.icons_mustache,

@@ -97,7 +97,9 @@ struct PageRequest: Sendable {
         let alerts = try await queries.openAlerts().values.reduce(0, +)
         let current = request.uri.path
         return Self.items.map { path, name, icon in
-            let isCurrent = path == "/" ? current == "/" || current.hasPrefix("/devices") : current.hasPrefix(path)
+            let isCurrent =
+                path == "/"
+                ? ["/devices", "/claims"].contains { current.hasPrefix($0) } || current == "/" : current.hasPrefix(path)
             return Frame.Item(
                 path: path, name: name, icon: icon,
                 isCurrent: isCurrent || (path == "/models" && current.hasPrefix("/releases")),
