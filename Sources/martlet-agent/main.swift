@@ -41,9 +41,7 @@ do throws(DeviceError) {
     switch options.task {
     case .help: print(AgentOptions.usage)
     case .version: print("martlet-agent \(AgentVersion.current)")
-    case .check:
-        _ = try AgentConfiguration(options)
-        print("the configuration is good")
+    case .check: print(try AgentConfiguration.check(options))
     case .doctor: examine(options)
     case .journal: print(try JournalReport.read(options))
     case .enrol:

@@ -212,6 +212,11 @@ struct EnrollerTests {
         let options = try AgentOptions(["--config", path])
         let enroller = try AgentConfiguration.enroller(options)
         #expect(enroller?.device.text == "press-7")
+        let told = try AgentConfiguration.check(options)
+        #expect(told.hasSuffix("the first start enrols as press-7, into \(folder)"))
+        try PrivateFile.write("identity = \(folder)\nclaim = \(claim)\nlimit = 1\n".utf8, to: "\(path).wrong")
+        let wrong = try AgentOptions(["--config", "\(path).wrong"])
+        #expect(throws: DeviceError.self) { _ = try AgentConfiguration.check(wrong) }
         mkdir(folder, 0o700)
         try PrivateFile.write("id = press-7\n".utf8, to: "\(folder)/device.conf")
         let nobody = try AgentConfiguration.enroller(options)

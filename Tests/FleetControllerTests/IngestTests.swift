@@ -193,8 +193,17 @@ struct IngestTests {
     func revoked() async throws {
         let release = try await fleet.approvedRelease()
         try await fleet.controller.devices.revoke(device, reason: "stolen", by: TestFleet.alice)
+        func alerts() async throws -> Int {
+            try await fleet.read { try AlertRecord.filter(Column("kind") == AlertKind.ingest).fetchCount($0) }
+        }
+        let facts = DeviceFacts(
+            hardware: "x", agentVersion: "1", runtimeVersion: "1", instructionSet: "x", capabilities: [])
+        let will = Presence(online: false, boot: "b1", session: 1, facts: facts, images: [])
+        await fleet.ingest([(.presence(device), will.encoded())], broker: broker)
+        #expect(try await alerts() == 0, "the will of the session that was ended")
         await fleet.ingest([(.report(device), try TestFleet.report(release).encoded())], broker: broker)
         #expect(try await counts().reports == 0)
+        #expect(try await alerts() == 1)
         #expect(fleet.pki.revoked == ["serial-d1"])
     }
 

@@ -14,20 +14,42 @@ public struct AgentConfiguration: Sendable {
     public init(_ options: AgentOptions) throws(DeviceError) {
         var file = try KeyValueFile(path: AgentPaths.config(options))
         let paths = AgentPaths(options, file: &file)
-        let listen = Self.listen(&file, options)
-        // What `enroller` reads: a used claim may stay where it is.
-        for key in ["claim", "enrol_id"] { _ = file.text(key) }
-        let limits = Self.limits(&file)
-        let logsProgress = file.value("log", expected: "all or problems") { ["all": true, "problems": false][$0] }
+        let settings = Self.settings(&file, options)
         if paths.isIdentity {
             device = try DeviceConfiguration(identity: paths.identity, file: &file, folder: paths.data)
         } else {
             try file.finish()
             device = try DeviceConfiguration(identity: paths.identity, folder: paths.data)
         }
-        device.limits = limits
-        self.listen = listen
-        self.logsProgress = logsProgress ?? true
+        device.limits = settings.limits
+        listen = settings.listen
+        logsProgress = settings.logsProgress
+    }
+
+    /// Reads file and options as a start would, and the identity if there is one yet.
+    ///
+    /// - Returns: what to tell whoever asked.
+    public static func check(_ options: AgentOptions) throws(DeviceError) -> String {
+        guard let enroller = try enroller(options) else {
+            _ = try AgentConfiguration(options)
+            return "the configuration is good"
+        }
+        var file = try KeyValueFile(path: AgentPaths.config(options))
+        _ = AgentPaths(options, file: &file)
+        _ = settings(&file, options)
+        try file.finish()
+        return "the configuration is good; the first start enrols as \(enroller.device), into \(enroller.folder)"
+    }
+
+    private static func settings(
+        _ file: inout KeyValueFile, _ options: AgentOptions
+    ) -> (listen: [LocalAddress], limits: DeviceLimits, logsProgress: Bool) {
+        let listen = Self.listen(&file, options)
+        // What `enroller` reads: a used claim may stay where it is.
+        for key in ["claim", "enrol_id"] { _ = file.text(key) }
+        let limits = Self.limits(&file)
+        let logsProgress = file.value("log", expected: "all or problems") { ["all": true, "problems": false][$0] }
+        return (listen, limits, logsProgress ?? true)
     }
 
     /// Who is to be asked for an identity before anything else: the command line's claim, or that of a configuration whose

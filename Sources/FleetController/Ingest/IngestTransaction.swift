@@ -31,6 +31,7 @@ struct IngestTransaction {
     /// Applies one message of the device that the broker's access rules let write the topic.
     mutating func apply(_ message: DeviceMessage, from id: DeviceID) throws {
         guard var device = try device(id) else {
+            if try isLastWord(message, of: id) { return }
             outcome.refuse(id, "unknownDevice", "no such device, or it is revoked")
             return
         }
@@ -88,6 +89,12 @@ struct IngestTransaction {
         let found = try DeviceRecord.first(database, where: "id = ?", [id])
         guard let record = found, record.revokedAt == nil else { return nil }
         return record
+    }
+
+    /// The will of the session that a device's revocation ended: the broker's word, and nothing to alert people of.
+    private func isLastWord(_ message: DeviceMessage, of id: DeviceID) throws -> Bool {
+        guard case .presence(let presence) = message, !presence.online else { return false }
+        return try DeviceRecord.first(database, where: "id = ?", [id])?.revokedAt != nil
     }
 
     /// The part for a slot of a release that people signed; nil for any other digest.
