@@ -45,7 +45,7 @@ public final class Certificate: @unchecked Sendable {
 
     private convenience init(pemBytes: [UInt8], from place: String) throws(CryptoError) {
         let bio = try MemoryBIO(pemBytes)
-        guard let pointer = PEM_read_bio_X509(bio.pointer, nil, nil, nil) else {
+        guard let pointer = PEM_read_bio_X509(bio.pointer, nil, { _, _, _, _ in -1 }, nil) else {
             throw .openSSL("\(place) holds no certificate in PEM", .malformed)
         }
         try self.init(owning: pointer)

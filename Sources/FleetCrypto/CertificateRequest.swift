@@ -41,7 +41,7 @@ public final class CertificateRequest: @unchecked Sendable {
     /// - Throws: `malformed`, or `notGenuine` when the proof of possession fails or the key is not on P-256.
     public convenience init(pem: String) throws(CryptoError) {
         let bio = try MemoryBIO(Array(pem.utf8))
-        guard let pointer = PEM_read_bio_X509_REQ(bio.pointer, nil, nil, nil) else {
+        guard let pointer = PEM_read_bio_X509_REQ(bio.pointer, nil, { _, _, _, _ in -1 }, nil) else {
             throw .openSSL("the text holds no certificate request in PEM", .malformed)
         }
         try self.init(owning: pointer)

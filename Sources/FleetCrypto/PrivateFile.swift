@@ -27,6 +27,12 @@ public enum PrivateFile {
         syncFolder(of: path)
     }
 
+    /// Gives a file another's name and place; returns when no power cut can undo it.
+    public static func move(_ source: String, to path: String) throws(CryptoError) {
+        guard rename(source, path) == 0 else { throw failure("rename \(source) to", path) }
+        syncFolder(of: path)
+    }
+
     /// Reads a whole file of at most `maximumBytes`.
     public static func read(_ path: String) throws(CryptoError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

@@ -36,6 +36,9 @@ func examine(_ options: AgentOptions) -> Never {
     exit(diagnosis.verdict.exitStatus)
 }
 
+// A peer that goes away while it is written to is an error of that connection.
+signal(SIGPIPE, SIG_IGN)
+
 do throws(DeviceError) {
     var options = try AgentOptions(Array(CommandLine.arguments.dropFirst()))
     switch options.task {
@@ -50,7 +53,7 @@ do throws(DeviceError) {
         try enroller?.attempt()
         if let enroller { print("enrolled as \(enroller.device); the identity is in \(enroller.folder)") }
     case .run:
-        try AgentConfiguration.enroller(options)?.insist(log: log)
+        try AgentConfiguration.enroller(options)?.insist(log: log, wait: ServiceManager.waitForEnrolment)
         try run(options)
     }
 } catch {

@@ -61,8 +61,7 @@ public struct AgentConfiguration: Sendable {
         let path = options.config ?? defaultPath
         if options.config == nil, options.identity != nil { return nil }
         var file = try KeyValueFile(path: path)
-        let identity = file.text("identity")
-        let folder = options.identity ?? identity ?? "/etc/martlet/device"
+        let folder = AgentPaths(options, file: &file).identity
         let fileClaim = file.text("claim")
         let fileID = file.text("enrol_id")
         guard let claim = options.claim ?? fileClaim else { return nil }

@@ -28,7 +28,7 @@ public struct Enroller: Sendable {
         }
         self.folder = folder
         self.hardware = hardware
-        exchange = try EnrolmentExchange(url: url ?? claim.url)
+        exchange = try EnrolmentExchange(url: Self.address(url) ?? claim.url)
         if let named = claim.device, let id, id != named.text {
             throw DeviceError(.invalidConfiguration, "the claim is for device \(named), not for '\(id)'")
         }
@@ -38,6 +38,13 @@ public struct Enroller: Sendable {
                 .invalidConfiguration, "'\(name)' is no device id (A-Z a-z 0-9 _ -): say one with --id or enrol_id")
         }
         self.device = device
+    }
+
+    private static func address(_ url: String?) throws(DeviceError) -> String? {
+        guard let url else { return nil }
+        do throws(CryptoError) { return try EnrolmentClaim.checked(url) } catch {
+            throw DeviceError(.invalidConfiguration, error.context)
+        }
     }
 
     /// Whether a folder holds a whole identity.
@@ -71,9 +78,11 @@ public struct Enroller: Sendable {
     /// Asks until it has an identity: what failed is tried again with growing pauses, what was refused every ten
     /// minutes, because an operator may mend it at the controller.
     ///
-    /// - Parameter log: takes one line at a time. Never told the claim.
-    public func insist(log: (String) -> Void) throws(DeviceError) {
-        var pause: UInt32 = 2
+    /// - Parameters:
+    ///   - log: takes one line at a time. Never told the claim.
+    ///   - wait: waits for so many seconds.
+    public func insist(log: (String) -> Void, wait: (Int) -> Void) throws(DeviceError) {
+        var pause = 2
         while true {
             do throws(DeviceError) {
                 try attempt()
@@ -83,13 +92,13 @@ public struct Enroller: Sendable {
                 if error.code == .enrolmentRefused { pause = Self.longestPause }
                 log("\(error); asking again in \(pause) s")
             }
-            sleep(pause)
+            wait(pause)
             pause = min(pause * 2, Self.longestPause)
         }
     }
 
     /// Seconds between two questions at most.
-    static let longestPause: UInt32 = 600
+    static let longestPause = 600
 
     // MARK: Files
 

@@ -4,6 +4,8 @@ import FleetModel
 /// `POST /api/v1/enrol`, from the device's side: HTTP/1.0, so that the answer comes whole and ends with the connection.
 struct EnrolmentExchange {
     let host: String
+    /// Host and port as they stand in an address.
+    private let authority: String
     let port: Int
     let isTLS: Bool
     let path: String
@@ -36,6 +38,7 @@ struct EnrolmentExchange {
             throw DeviceError(.invalidConfiguration, "'\(url)' names no host, or no port from 1 to 65535")
         }
         host = String(name)
+        self.authority = String(authority)
         self.port = port
     }
 
@@ -64,7 +67,7 @@ struct EnrolmentExchange {
         ]).encoded
         let head = """
             POST \(path) HTTP/1.0\r
-            Host: \(host):\(port)\r
+            Host: \(authority)\r
             Content-Type: application/json\r
             Content-Length: \(body.count)\r
             Connection: close\r

@@ -24,9 +24,7 @@ struct NextIdentity {
 
     /// What to connect with to try the new identity; nil while there is none that is whole.
     var next: MQTTTLS? {
-        guard let certificate = try? Certificate(pemFile: nextCertificateFile),
-            let key = try? PrivateKey(pemFile: nextKeyFile), certificate.matches(key)
-        else { return nil }
+        guard Self.isPair(nextCertificateFile, nextKeyFile) else { return nil }
         return MQTTTLS(caFile: current.caFile, certificateFile: nextCertificateFile, keyFile: nextKeyFile)
     }
 
@@ -68,13 +66,27 @@ struct NextIdentity {
         try PrivateFile.write(pem.utf8, to: nextCertificateFile)
     }
 
-    /// The new identity has connected: it takes the old one's place. A power cut in between is mended by `settle`.
+    /// The new identity has connected: it takes the old one's place. The key is safe before the certificate follows, so
+    /// a power cut in between leaves what `settle` mends.
     func promote() throws(CryptoError) {
-        guard rename(nextKeyFile, keyFile) == 0, rename(nextCertificateFile, certificateFile) == 0 else {
-            throw CryptoError(
-                .fileFailed,
-                "cannot rename \(nextKeyFile) or \(nextCertificateFile): \(String(cString: strerror(errno)))")
+        try PrivateFile.move(nextKeyFile, to: keyFile)
+        try PrivateFile.move(nextCertificateFile, to: certificateFile)
+    }
+
+    /// The pair to connect with from now on, wherever a promotion that failed has left it.
+    var usable: MQTTTLS {
+        for (certificate, key) in [(certificateFile, keyFile), (nextCertificateFile, keyFile)]
+        where Self.isPair(certificate, key) {
+            return MQTTTLS(caFile: current.caFile, certificateFile: certificate, keyFile: key)
         }
+        return next ?? current
+    }
+
+    private static func isPair(_ certificateFile: String, _ keyFile: String) -> Bool {
+        guard let certificate = try? Certificate(pemFile: certificateFile),
+            let key = try? PrivateKey(pemFile: keyFile)
+        else { return false }
+        return certificate.matches(key)
     }
 
     /// The new identity does not connect: another attempt makes another.
@@ -85,9 +97,8 @@ struct NextIdentity {
 
     /// At a start: finishes a renaming that a power cut interrupted, and takes the new pair if the old has ended.
     func settle(at now: Instant) {
-        guard let certificate = try? Certificate(pemFile: nextCertificateFile) else { return }
-        if let key = try? PrivateKey(pemFile: keyFile), certificate.matches(key) {
-            rename(nextCertificateFile, certificateFile)
+        if Self.isPair(nextCertificateFile, keyFile) {
+            try? PrivateFile.move(nextCertificateFile, to: certificateFile)
         } else if next != nil, let old = try? Certificate(pemFile: certificateFile), old.notAfter < now {
             try? promote()
         }

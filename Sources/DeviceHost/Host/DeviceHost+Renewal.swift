@@ -69,7 +69,7 @@ extension DeviceHost {
                 observer(.problem("the new certificate works and was not stored: \(error.context)"))
             }
             // The library reads the files at every connection, and these have their old names again.
-            link.setTLS(identity.current)
+            link.setTLS(identity.usable)
             adopt(link, generation)
             observer(.renewal("connected with a new certificate"))
         case .disconnected(let reason, _):

@@ -74,9 +74,9 @@ final class SlotHost {
             for action in machine.handle(events.removeFirst(), at: host.now()) {
                 guard perform(action) else { break }
             }
+            noticePhase()
         }
         isFeeding = false
-        noticePhase()
         host.rearm()
     }
 

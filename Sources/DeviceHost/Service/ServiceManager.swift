@@ -65,6 +65,16 @@ public struct ServiceManager: Sendable {
         return sent == bytes.count
     }
 
+    /// Waits for so many seconds. To the manager the process is ready: it does what it can do without an identity.
+    public static func waitForEnrolment(seconds: Int) {
+        let manager = current
+        manager?.tell(.ready, .status("waiting for enrolment: the log says what for"))
+        for _ in 0..<seconds {
+            manager?.tell(.watchdog)
+            sleep(1)
+        }
+    }
+
     /// nil if the name is too long for a socket's.
     private var address: sockaddr_un? {
         var name = sockaddr_un()

@@ -71,7 +71,8 @@ public struct EnrolmentClaim: Sendable {
     /// The claim's name: that of its key. Not secret.
     public var id: KeyID { key.keyID }
 
-    private static func checked(_ url: String) throws(CryptoError) -> String {
+    /// A controller's address without a slash at its end.
+    public static func checked(_ url: String) throws(CryptoError) -> String {
         var base = Substring(url)
         while base.last == "/" { base.removeLast() }
         let hasScheme = ["http://", "https://"].contains { base.hasPrefix($0) && base.count > $0.count }
