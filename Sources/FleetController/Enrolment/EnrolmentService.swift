@@ -222,7 +222,7 @@ public struct EnrolmentService: Sendable {
         case .deviceExists, .deviceMissing:
             "To replace the identity of a device that exists, make a claim with --replace; else choose another id."
         case .oldKey: "Remove the device's old identity folder, so that it makes new keys."
-        case .unfitTags: "Give the device fewer or shorter tags (PUT /api/v1/devices/ID/tags), or make a new claim with such."
+        case .unfitTags: "Give the device other tags (PATCH /api/v1/devices/ID), or make a new claim with others."
         case .revoked: "The device was revoked. Make a claim with --replace if it is to come back."
         }
     }
