@@ -21,7 +21,8 @@ final class ConsoleCore: Sendable {
     let logger: Logger
     private let clock: @Sendable () -> Instant
     private let sessions = Mutex(SessionBook())
-    private let logins = Mutex(LoginLimiter())
+    private let logins = Mutex(FailureLimiter.logins)
+    private let enrolments = Mutex(FailureLimiter.enrolments)
     private let streams = Mutex(0)
 
     init(
@@ -103,6 +104,20 @@ final class ConsoleCore: Sendable {
             lastUsed: now())
         sessions.withLock { $0.begin(session) }
         return session
+    }
+
+    /// Lets an address ask for a device's certificate unless too much that it asked was refused. Whoever gets one does
+    /// not clear the address: a claim of one's own would let one try others'.
+    func enrolling<Value>(from address: String, _ body: () async throws -> Value) async throws -> Value {
+        if let seconds = enrolments.withLock({ $0.wait(for: address, at: now()) }) {
+            throw APIError(
+                .tooManyRequests, "tooManyEnrolments", "Too many refused enrolments from this address.",
+                hint: "Wait \(seconds) seconds.", headers: [.retryAfter: String(seconds)])
+        }
+        do { return try await body() } catch let error as ControllerError where error.code == .forbidden {
+            enrolments.withLock { $0.failed(address, at: now()) }
+            throw error
+        }
     }
 
     /// Ends a session.

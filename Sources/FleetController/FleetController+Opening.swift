@@ -5,6 +5,14 @@ extension FleetController {
     /// Opens a data folder for service: takes its lock, makes or opens its keys and certificates, starts or adopts the
     /// private broker if there is one, and wires the controller. `run()` does the work.
     public static func open(configuration: ControllerConfiguration, logger: Logger) async throws -> FleetController {
+        let controller = try await wired(configuration: configuration, logger: logger)
+        try await controller.enrolment.enforceRevocations()
+        return controller
+    }
+
+    private static func wired(
+        configuration: ControllerConfiguration, logger: Logger
+    ) async throws -> FleetController {
         let lock = try DataFolderLock(folder: configuration.dataFolder)
         let pki = try FleetPKI(dataFolder: configuration.dataFolder)
         switch configuration.broker {

@@ -64,6 +64,20 @@ struct ClaimTests {
         }
     }
 
+    @Test("an address whose enrolments are refused too often has to wait")
+    func limit() async throws {
+        let fixture = try await ConsoleFixture()
+        try await fixture.test { caller in
+            let claim = try EnrolmentClaim.make(url: "http://h", authority: Digest([UInt8](repeating: 1, count: 32))!)
+            let body = try Self.body(claim, key: PrivateKey.generate(), "press-7")
+            for _ in 0..<ConsoleLimits.enrolFailures {
+                #expect(try await caller.send(.post, "/api/v1/enrol", as: nil, body).status == .forbidden)
+            }
+            let answer = try await caller.send(.post, "/api/v1/enrol", as: nil, body)
+            #expect(answer.status == .tooManyRequests && answer.code == "tooManyEnrolments")
+        }
+    }
+
     @Test("an operator makes a claim in the browser, sees its code once, and withdraws it")
     func page() async throws {
         let fixture = try await ConsoleFixture()

@@ -73,13 +73,13 @@ struct TextTests {
 
     @Test("an address waits after its failures and forgets them in time")
     func limiter() {
-        var limiter = LoginLimiter()
+        var limiter = FailureLimiter.logins
         let now = Instant(milliseconds: 1_000_000)
         for _ in 0..<ConsoleLimits.loginFailures { limiter.failed("a", at: now) }
         #expect(limiter.wait(for: "a", at: now) == 300)
         #expect(limiter.wait(for: "b", at: now) == nil)
         #expect(limiter.wait(for: "a", at: now.advanced(by: .minutes(ConsoleLimits.loginMinutes))) == nil)
-        for index in 0..<ConsoleLimits.loginAddresses + 5 {
+        for index in 0..<ConsoleLimits.failedAddresses + 5 {
             limiter.failed("x\(index)", at: now.advanced(by: .seconds(1)))
         }
         #expect(limiter.wait(for: "a", at: now) == nil, "the oldest address makes room")

@@ -93,7 +93,8 @@ enum WireSamples {
     static let delta = BlobMap(
         bytes: 100, chunkBytes: 65536, pageChunks: 16, codec: .deltaZstd, image: image, imageBytes: 99_000,
         base: digest(0xB1), chunks: [digest(3)])
-    static let renewal = RenewalRequest(certificateRequest: "-----BEGIN CERTIFICATE REQUEST-----\n")
+    static let renewal = RenewalRequest(
+        certificateRequest: "-----BEGIN CERTIFICATE REQUEST-----\n", signature: [UInt8](repeating: 0x5A, count: 64))
     static let certificate = RenewedCertificate(certificate: "-----BEGIN CERTIFICATE-----\n")
     static let need = Need(blob: image, missing: [0..<3, 7..<8])
 

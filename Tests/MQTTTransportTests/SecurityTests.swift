@@ -78,6 +78,26 @@ struct SecurityTests {
         guard case .disconnected(let reason, _)? = seen.all.first else { return }
         #expect(reason.contains("certificate verify failed"), "the reason was: \(reason)")
         #expect(seen.connections == 0)
+        #expect(client.statistics.refusedAttempts == 0, "the client refused the broker, not the broker the client")
+    }
+
+    @Test("a certificate of another authority is turned away, which is told from a network that fails")
+    func foreignCertificate() async throws {
+        let certificates = try TestCertificates(clients: [])
+        let others = try TestCertificates(clients: ["boss"])
+        defer {
+            certificates.remove()
+            others.remove()
+        }
+        let broker = try Self.secureBroker(certificates)
+        let running = try RunningLoop()
+        let (client, seen) = try running.client(port: broker.port, id: "boss") {
+            $0.tls = Self.tls(others, "boss")
+            $0.tls?.caFile = certificates.path("ca.pem")
+        }
+        client.connect()
+        await eventually("turned away: \(seen.all)") { client.statistics.refusedAttempts >= 1 }
+        #expect(seen.connections == 0)
     }
 
     @Test("a client without a certificate is turned away")
@@ -133,7 +153,7 @@ struct SecurityTests {
         }
         client.connect()
         await eventually("hung up on several times", within: 5) { seen.disconnections >= 3 }
-        #expect(client.statistics.failedAttempts >= 3)
+        #expect(client.statistics.failedAttempts >= 3 && client.statistics.refusedAttempts == 0)
     }
 
     @Test("missing certificate files are named when the client is made")

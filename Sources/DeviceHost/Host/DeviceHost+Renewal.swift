@@ -7,9 +7,11 @@ import MQTTTransport
 /// Renewal of the device's certificate: asked for over the live session, tried on a session of its own, and taken only once
 /// it has connected. Until then the old identity and its session stay as they are.
 extension DeviceHost {
-    /// Pauses between two looks at the certificate, and before a new identity is tried.
+    /// Pauses between two looks at the certificate, and before a new identity is tried: after a transfer, and after an
+    /// attempt that the network ended.
     private static let renewalCheck: Int64 = 6 * 3_600_000
-    private static let trialRetry: Int64 = 60_000
+    private static let transferRetry: Int64 = 60_000
+    package static let trialRetry: Int64 = 600_000
     /// Between two questions: a clock that is wrong by years must not make a flood of them.
     private static let renewalPause = 3_600_000_000
 
@@ -23,8 +25,9 @@ extension DeviceHost {
         if let renewalAsked, clock.microseconds - renewalAsked < Self.renewalPause { return }
         renewalAsked = clock.microseconds
         do throws(CryptoError) {
-            publish(
-                .renew(configuration.device), RenewalRequest(certificateRequest: try identity.request()))
+            var request = RenewalRequest(certificateRequest: try identity.request())
+            request.signature = try configuration.signingKey.sign(request.transcript(of: configuration.device))
+            publish(.renew(configuration.device), request)
             observer(.renewal("asked for the next certificate"))
         } catch {
             observer(.problem("the certificate cannot be renewed: \(error.context)"))
@@ -43,19 +46,28 @@ extension DeviceHost {
     /// Connects a second time, as the same device. A broker that takes the new certificate ends the old session by that;
     /// one that does not leaves it alone.
     private func tryNextIdentity() {
+        trialTimer.map(loop.cancel)
+        trialTimer = nil
         guard let identity, let tls = identity.next, trial == nil else { return }
         guard isConnected, slots.values.allSatisfy({ $0.pull == nil }) else {
             // Not in the middle of a transfer.
-            loop.schedule(after: Self.trialRetry) { [weak self] in self?.tryNextIdentity() }
-            return
+            return tryNextIdentity(after: Self.transferRetry)
         }
         do throws(MQTTError) {
             let link = try makeLink(tls: tls, isTrial: true)
             trial = link
             link.connect()
         } catch {
-            identity.discard()
-            observer(.problem("the new certificate cannot be used: \(error)"))
+            observer(.problem("the new certificate cannot be tried now: \(error)"))
+            tryNextIdentity(after: Self.trialRetry)
+        }
+    }
+
+    private func tryNextIdentity(after milliseconds: Int64) {
+        trialTimer.map(loop.cancel)
+        trialTimer = loop.schedule(after: milliseconds) { [weak self] in
+            self?.trialTimer = nil
+            self?.tryNextIdentity()
         }
     }
 
@@ -74,9 +86,16 @@ extension DeviceHost {
             observer(.renewal("connected with a new certificate"))
         case .disconnected(let reason, _):
             trial = nil
+            let wasTurnedAway = link.wasTurnedAway
             link.disconnect(flushMilliseconds: 0)
-            identity.discard()
-            observer(.problem("the broker refused the new certificate, the old one stays: \(reason)"))
+            if wasTurnedAway {
+                identity.discard()
+                observer(.problem("the broker refused the new certificate, the old one stays: \(reason)"))
+            } else {
+                // The network's fault: the controller gives few certificates, and this one may be good.
+                observer(.problem("the new certificate could not be tried, and is kept: \(reason)"))
+                tryNextIdentity(after: Self.trialRetry)
+            }
         case .message, .subscribed, .refused: break
         }
     }

@@ -45,6 +45,8 @@ public final class DeviceHost: @unchecked Sendable {
     /// A second session, which tries a renewed certificate.
     var trial: (any DeviceLink)?
     var renewalTimer: TimerID?
+    /// Until a new certificate is tried again.
+    var trialTimer: TimerID?
     /// When the next certificate was asked for last, in monotonic microseconds.
     var renewalAsked: Int?
     let identity: NextIdentity?
@@ -137,6 +139,8 @@ public final class DeviceHost: @unchecked Sendable {
             timer = nil
             renewalTimer.map(loop.cancel)
             renewalTimer = nil
+            trialTimer.map(loop.cancel)
+            trialTimer = nil
             trial?.disconnect(flushMilliseconds: 0)
             trial = nil
             sayGoodbye()

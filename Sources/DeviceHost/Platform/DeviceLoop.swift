@@ -23,6 +23,12 @@ package protocol DeviceLink: AnyObject, Sendable {
     func unsubscribe(_ filters: [String])
     func setWill(_ will: MQTTWill?)
     func setTLS(_ tls: MQTTTLS)
+    /// Whether the broker has turned this client away because of who it is.
+    var wasTurnedAway: Bool { get }
+}
+
+extension DeviceLink {
+    package var wasTurnedAway: Bool { false }
 }
 
 extension MQTTLoop: DeviceLoop {
@@ -34,6 +40,8 @@ extension MQTTLoop: DeviceLoop {
 }
 
 extension MQTTClient: DeviceLink {
+    package var wasTurnedAway: Bool { statistics.refusedAttempts > 0 }
+
     package func publish(topic: String, payload: [UInt8], qos: QoS, retain: Bool, priority: MQTTPriority) {
         publish(topic: topic, payload: payload, qos: qos, retain: retain, priority: priority, completion: nil)
     }

@@ -101,7 +101,9 @@ enum EnrolmentAPI {
             certificateRequest: body.certificateRequest, signingKey: try bytes("signingKey", body.signingKey),
             hardware: body.hardware, signature: try bytes("signature", body.signature),
             proof: try bytes("proof", body.proof))
-        let grant = try await call.controller.enrolment.enrol(request, from: call.address)
+        let grant = try await call.core.enrolling(from: call.address) {
+            try await call.controller.enrolment.enrol(request, from: call.address)
+        }
         return .json(
             [
                 "device": .string(grant.device.text), "certificate": .string(grant.certificate),

@@ -22,6 +22,10 @@ enum ConsoleLimits {
     static let loginFailures = 10
     /// The window of ``loginFailures``, in minutes.
     static let loginMinutes: Int64 = 5
-    /// Addresses remembered for the login limit; the oldest is forgotten first.
-    static let loginAddresses = 4096
+    /// Refused enrolments of one address within ``enrolMinutes`` before it must wait.
+    static let enrolFailures = 60
+    /// The window of ``enrolFailures``, in minutes.
+    static let enrolMinutes: Int64 = 5
+    /// Addresses remembered for each of these limits; the oldest is forgotten first.
+    static let failedAddresses = 4096
 }

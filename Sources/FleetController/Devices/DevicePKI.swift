@@ -7,12 +7,24 @@ public protocol DevicePKI: Sendable {
     func issue(_ device: DeviceID) throws -> IssuedIdentity
     /// Ends a device's certificate; the broker refuses it from then on.
     func revoke(_ device: DeviceID, serial: String?) throws
+    /// Sees to it that certificates are on the revocation list, whether they were or not.
+    ///
+    /// - Parameter serials: serial numbers, and whose they are.
+    /// - Returns: devices of which one was not on it.
+    @discardableResult
+    func revoke(_ serials: [String: DeviceID]) throws -> Set<DeviceID>
     /// What devices with keys of their own can ask; nil where nobody can.
     var authority: (any DeviceAuthority)? { get }
 }
 
 extension DevicePKI {
     public var authority: (any DeviceAuthority)? { nil }
+
+    @discardableResult
+    public func revoke(_ serials: [String: DeviceID]) throws -> Set<DeviceID> {
+        for (serial, device) in serials.sorted(by: { $0.key < $1.key }) { try revoke(device, serial: serial) }
+        return Set(serials.values)
+    }
 }
 
 /// A device's new identity.

@@ -1,3 +1,4 @@
+import FleetCrypto
 public import FleetModel
 import FleetStore
 import Foundation
@@ -81,6 +82,9 @@ public struct DeviceService: Sendable {
             var engine = RolloutEngine(database: database, now: scope.now, devicePolicy: policy)
             try engine.deviceRemoved(id)
             scope.changes = engine.effects.changes + [ChangeEvent(.device, id)]
+            let withdrawn = try OpenClaims.withdraw(
+                database, of: id, madeUntil: device.revokedAt ?? scope.now, at: scope.now)
+            scope.detail = OpenClaims.detail(withdrawn)
             return try DeviceCertificates.end(database, device, at: scope.now)
         }
         try await shutOut(id, serials)
@@ -88,7 +92,7 @@ public struct DeviceService: Sendable {
 
     /// Puts certificates on the revocation list and ends the session that one of them opened.
     private func shutOut(_ id: DeviceID, _ serials: [String]) async throws {
-        for serial in serials { try pki.revoke(id, serial: serial) }
+        try pki.revoke(Dictionary(uniqueKeysWithValues: serials.map { ($0, id) }))
         try await pki.authority?.endSession(of: id)
     }
 
@@ -118,7 +122,11 @@ public struct DeviceService: Sendable {
             try engine.deviceRemoved(old)
             try Self.hand(database, from: old, to: new, policy: policy)
             try engine.deviceJoined(new)
-            scope.detail = ["by": new.text, "station": station.text]
+            let withdrawn = try OpenClaims.withdraw(
+                database, of: old, madeUntil: broken.revokedAt ?? scope.now, at: scope.now)
+            scope.detail = ["by": new.text, "station": station.text].merging(OpenClaims.detail(withdrawn)) { own, _ in
+                own
+            }
             scope.changes = engine.effects.changes + [ChangeEvent(.device, old), ChangeEvent(.device, new)]
             return try DeviceCertificates.end(database, broken, at: scope.now)
         }
@@ -132,7 +140,9 @@ public struct DeviceService: Sendable {
     ) throws {
         let tags = try DeviceQueries.tags(database, of: new)
         let inherited = try DeviceQueries.tags(database, of: old)
-        try DeviceQueries.replaceTags(database, of: new, with: tags.merging(inherited) { _, old in old })
+        let both = tags.merging(inherited) { _, old in old }
+        try check(tags: both)
+        try DeviceQueries.replaceTags(database, of: new, with: both)
         for slot in try DeviceSlotRecord.filter(Column("device") == old).fetchAll(database) {
             guard let release = slot.desiredRelease ?? slot.champion else { continue }
             let key: [String: any DatabaseValueConvertible] = ["device": new, "slot": slot.slot]
@@ -157,13 +167,23 @@ public struct DeviceService: Sendable {
             throw ControllerError(.limitReached, "a device has at most \(ControllerLimits.tags) tags")
         }
         for (key, value) in tags {
-            let isPlain = (key + value).allSatisfy { !",=!|*".contains($0) && !$0.isNewline }
+            let text = key + value
+            let isPlain =
+                text.allSatisfy { !",=!|*".contains($0) && !$0.isNewline }
+                && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
             let fits = [key, value].allSatisfy { (1...ControllerLimits.tagCharacters).contains($0.count) }
             guard isPlain, fits, key != "id" else {
                 throw ControllerError(
                     .invalid, "'\(key)=\(value)' is no tag",
                     hint: "1 to \(ControllerLimits.tagCharacters) characters without , = ! | * on each side; not 'id'")
             }
+        }
+        // A device takes no more with its identity, and would refuse all of it.
+        let bytes = IssuedIdentity.text(of: tags).utf8.count
+        guard bytes <= EnrolmentGrant.tagBytes else {
+            throw ControllerError(
+                .limitReached, "the tags take \(bytes) bytes, a device holds \(EnrolmentGrant.tagBytes)",
+                hint: "use fewer or shorter ones")
         }
     }
 }

@@ -9,6 +9,7 @@ struct ClaimRefusal: Error, Equatable {
     /// Stable, for the audit and for tests.
     enum Code: String {
         case unknownClaim, notSigned, used, withdrawn, expired, wrongDevice, deviceExists, deviceMissing, revoked
+        case oldKey, unfitTags
     }
 
     let code: Code
@@ -35,6 +36,10 @@ struct ClaimUse {
         var isNew = true
         /// The device existed, and these certificates of it are to be revoked.
         var replaced: [String]?
+        /// An earlier answer was lost: certificates that were revoked then, if what followed did not happen.
+        var revoked: [String: DeviceID] = [:]
+        /// Other claims for the same device, which ended with its old identity.
+        var withdrawn: [KeyID] = []
         /// What the device is told besides: its tags, and the root to pin.
         var tags: [String: String] = [:]
         var root: TrustedKeyRecord?
@@ -47,19 +52,29 @@ struct ClaimUse {
         return outcome
     }
 
-    private func certified() throws -> Outcome {
-        guard var claim = try EnrolmentClaimRecord.fetchOne(database, key: request.claim) else {
+    /// The claim that a request names and has signed; anybody may ask, so this only reads.
+    static func verified(
+        _ database: Database, _ request: EnrolmentRequest
+    ) throws -> (EnrolmentClaimRecord, CertificateRequest) {
+        guard let claim = try EnrolmentClaimRecord.fetchOne(database, key: request.claim) else {
             throw ClaimRefusal(.unknownClaim, "there is no claim \(request.claim)")
         }
-        let signed: CertificateRequest
-        do throws(CryptoError) { signed = try request.verified(claimKey: [UInt8](claim.publicKey)) } catch {
+        do throws(CryptoError) { return (claim, try request.verified(claimKey: [UInt8](claim.publicKey))) } catch {
             throw ClaimRefusal(.notSigned, error.context)
         }
+    }
+
+    private func certified() throws -> Outcome {
+        var (claim, signed) = try Self.verified(database, request)
         let key = try signed.keyDigest
-        if let certificate = try repeated(claim, key: key) { return Outcome(certificate: certificate, isNew: false) }
+        if let certificate = try repeated(claim, key: key) {
+            let revoked = try DeviceCertificates.revoked(database, of: request.device, at: now)
+            return Outcome(certificate: certificate, isNew: false, revoked: claim.replaces ? revoked : [:])
+        }
         try requireOpen(claim)
         let existing = try DeviceRecord.fetchOne(database, key: request.device)
         try requirePlace(claim, existing)
+        try requireTags(claim, existing)
         let certificate = try authority.certify(request.device, signed)
         let replaced = try existing.map { try replace($0, certificate) }
         if existing == nil { try insert(claim, certificate) }
@@ -71,7 +86,10 @@ struct ClaimUse {
         claim.keyDigest = key
         claim.certificate = try certificate.pem()
         try claim.update(database)
-        return Outcome(certificate: try certificate.pem(), replaced: replaced)
+        let withdrawn =
+            existing == nil
+            ? [] : try OpenClaims.withdraw(database, of: request.device, madeUntil: now, at: now)
+        return Outcome(certificate: try certificate.pem(), replaced: replaced, withdrawn: withdrawn)
     }
 
     /// The certificate that this very key got with the claim: its answer may have been lost on the way.
@@ -107,6 +125,18 @@ struct ClaimUse {
         }
         if existing == nil, claim.replaces {
             throw ClaimRefusal(.deviceMissing, "claim \(claim.id) replaces an identity; there is no \(request.device)")
+        }
+        // The key of receipts tells the new identity from the old one, for example when somebody asks for a renewal.
+        if let existing, [UInt8](existing.signingKey) == request.signingKey {
+            throw ClaimRefusal(.oldKey, "\(request.device) asks for a new identity with its old key of receipts")
+        }
+    }
+
+    /// A device refuses a grant whose tags its file cannot hold, and the claim would be burnt.
+    private func requireTags(_ claim: EnrolmentClaimRecord, _ existing: DeviceRecord?) throws {
+        let tags = existing == nil ? claim.tags : try DeviceQueries.tags(database, of: request.device)
+        do throws(ControllerError) { try DeviceService.check(tags: tags) } catch {
+            throw ClaimRefusal(.unfitTags, "\(request.device) cannot take its tags: \(error.message)")
         }
     }
 
@@ -151,15 +181,55 @@ enum StationRows {
 enum DeviceCertificates {
     /// Marks every certificate of a device as revoked.
     ///
-    /// - Returns: the serial numbers for the revocation list.
+    /// - Returns: the serial numbers for the revocation list, also those that were marked before: what followed then may
+    ///   have failed.
     static func end(_ database: Database, _ device: DeviceRecord, at now: Instant) throws -> [String] {
-        let records = try DeviceCertificateRecord.filter(Column("device") == device.id)
-            .filter(Column("revokedAt") == nil && Column("expiresAt") > now).fetchAll(database)
-        for var record in records {
+        let records = try living(at: now).filter(Column("device") == device.id).fetchAll(database)
+        for var record in records where record.revokedAt == nil {
             record.revokedAt = now
             try record.update(database)
         }
         let serials = Set(records.map(\.serial) + [device.certificateSerial].compactMap { $0 })
         return serials.sorted()
+    }
+
+    /// What is marked as revoked and has not ended: serial numbers, and whose they are.
+    ///
+    /// - Parameter device: only this one's; nil for everybody's.
+    static func revoked(_ database: Database, of device: DeviceID? = nil, at now: Instant) throws -> [String: DeviceID]
+    {
+        var request = living(at: now).filter(Column("revokedAt") != nil)
+        if let device { request = request.filter(Column("device") == device) }
+        let records = try request.fetchAll(database)
+        return Dictionary(records.map { ($0.serial, $0.device) }) { first, _ in first }
+    }
+
+    private static func living(at now: Instant) -> QueryInterfaceRequest<DeviceCertificateRecord> {
+        DeviceCertificateRecord.filter(Column("expiresAt") > now)
+    }
+}
+
+/// Claims that nobody has used yet.
+enum OpenClaims {
+    /// Withdraws the claims that are for exactly this device: whoever ends it does not mean them to live on.
+    ///
+    /// - Parameter madeUntil: later ones are left: they are for what comes after.
+    /// - Returns: those that were withdrawn.
+    static func withdraw(
+        _ database: Database, of device: DeviceID, madeUntil: Instant, at now: Instant
+    ) throws -> [KeyID] {
+        let claims = try EnrolmentClaimRecord.filter(Column("pattern") == device.text)
+            .filter(Column("usedAt") == nil && Column("withdrawnAt") == nil)
+            .filter(Column("expiresAt") > now && Column("createdAt") <= madeUntil).fetchAll(database)
+        for var claim in claims {
+            claim.withdrawnAt = now
+            try claim.update(database)
+        }
+        return claims.map(\.id).sorted { $0.text < $1.text }
+    }
+
+    /// For the audit.
+    static func detail(_ withdrawn: [KeyID]) -> [String: String] {
+        withdrawn.isEmpty ? [:] : ["withdrawnClaims": withdrawn.map(\.text).joined(separator: " ")]
     }
 }

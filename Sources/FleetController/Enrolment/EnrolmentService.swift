@@ -10,7 +10,7 @@ public struct EnrolmentService: Sendable {
     let context: ControllerContext
     let pki: any DevicePKI
     let deliver: @Sendable () -> Void
-    private let refusals = RefusalBook()
+    let refusals = RefusalBook()
 
     init(context: ControllerContext, pki: any DevicePKI, deliver: @escaping @Sendable () -> Void) {
         self.context = context
@@ -112,9 +112,12 @@ public struct EnrolmentService: Sendable {
                 .forbidden, isStranger ? "no such claim, or the request is not signed with its key" : refusal.reason,
                 hint: "ask for a new claim (martlet device claim)")
         }
-        for serial in outcome.replaced ?? [] { try pki.revoke(request.device, serial: serial) }
-        if outcome.replaced != nil { await endSession(of: request.device) }
         if outcome.isNew { deliver() }
+        if let replaced = outcome.replaced {
+            try pki.revoke(Dictionary(uniqueKeysWithValues: replaced.map { ($0, request.device) }))
+            await endSession(of: request.device)
+        }
+        try await enforce(outcome.revoked)
         return try authority.grant(
             request.device, certificate: outcome.certificate, root: outcome.root, tags: outcome.tags)
     }
@@ -124,6 +127,8 @@ public struct EnrolmentService: Sendable {
     ) async throws -> ClaimUse.Outcome {
         let policy = context.configuration.devicePolicy
         let now = context.now()
+        // There is one writer, and strangers do not get it.
+        try await context.read { _ = try ClaimUse.verified($0, request) }
         return try await context.write { database, changes in
             let outcome = try ClaimUse(database: database, now: now, request: request, authority: authority).perform()
             guard outcome.isNew else { return outcome }
@@ -134,7 +139,9 @@ public struct EnrolmentService: Sendable {
                 to: database, at: now, caller: Self.identity(request.claim),
                 command: outcome.replaced == nil ? "devices.enrol" : "devices.replaceIdentity",
                 subject: request.device.text,
-                detail: ["claim": request.claim.text, "address": address, "hardware": request.hardware], reason: "")
+                detail: ["claim": request.claim.text, "address": address, "hardware": request.hardware].merging(
+                    OpenClaims.detail(outcome.withdrawn)
+                ) { own, _ in own }, reason: "")
             changes =
                 engine.effects.changes + [ChangeEvent(.device, request.device), ChangeEvent(.audit, entry.number)]
             return outcome
@@ -147,6 +154,21 @@ public struct EnrolmentService: Sendable {
     private func endSession(of device: DeviceID) async {
         do { try await pki.authority?.endSession(of: device) } catch {
             context.logger.warning("the old session may live", metadata: ["device": "\(device)", "error": "\(error)"])
+        }
+    }
+
+    /// Sees to it that what the database says is revoked is on the revocation list: the process may have ended, or the
+    /// disk have been full, between the two.
+    func enforceRevocations() async throws {
+        let now = context.now()
+        try await enforce(await context.read { try DeviceCertificates.revoked($0, at: now) })
+    }
+
+    private func enforce(_ revoked: [String: DeviceID]) async throws {
+        guard !revoked.isEmpty else { return }
+        for device in try pki.revoke(revoked).sorted(by: { $0.text < $1.text }) {
+            context.logger.warning("put on the revocation list late", metadata: ["device": "\(device)"])
+            await endSession(of: device)
         }
     }
 
@@ -199,6 +221,8 @@ public struct EnrolmentService: Sendable {
         case .wrongDevice: "Make a claim for the id that the device calls itself, or set `id` at the device."
         case .deviceExists, .deviceMissing:
             "To replace the identity of a device that exists, make a claim with --replace; else choose another id."
+        case .oldKey: "Remove the device's old identity folder, so that it makes new keys."
+        case .unfitTags: "Give the device other tags (PATCH /api/v1/devices/ID), or make a new claim with others."
         case .revoked: "The device was revoked. Make a claim with --replace if it is to come back."
         }
     }

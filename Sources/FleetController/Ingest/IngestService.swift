@@ -163,6 +163,9 @@ final class IngestService: Sendable {
     private func renew(_ request: RenewalRequest, of device: DeviceID) async {
         do {
             send(.certificate(device), try await renew(device, request).encoded())
+        } catch let error as ControllerError where error.code == .badSignature {
+            // Somebody else's, and told as that: an alert about a message that the device did not send would mislead.
+            refused.increment(by: 1)
         } catch {
             await tell(
                 .init(device: device, reason: "its certificate is not renewed: \(error)", code: "renewalRefused"))

@@ -59,8 +59,15 @@ public struct DeviceProvisioner: DevicePKI {
 
     public func revoke(_ device: DeviceID, serial: String?) throws {
         guard let serial else { return }
-        try pki.revoke(serial: serial)
+        try revoke([serial: device])
+    }
+
+    @discardableResult
+    public func revoke(_ serials: [String: DeviceID]) throws -> Set<DeviceID> {
+        guard !serials.isEmpty else { return [] }
+        let added = try pki.revoke(serials: serials.keys.sorted())
         reloadBroker()
+        return Set(added.compactMap { serials[$0] })
     }
 }
 

@@ -19,6 +19,9 @@ public final class FleetPKI: Sendable {
     /// Common name of the broker's certificate.
     static let brokerName = "martlet-broker"
 
+    /// Begins the names of the files of `withPassingIdentity`.
+    private static let passingPrefix = "passing-"
+
     /// How long certificates live, and when they are renewed.
     enum Lifetime {
         /// The authority: 20 years; replacing it means a visit to every device.
@@ -59,6 +62,7 @@ public final class FleetPKI: Sendable {
         folder = dataFolder.appending(path: "pki", directoryHint: .isDirectory)
         self.clock = clock
         try Self.makePrivateFolder(folder)
+        Self.removePassingIdentities(in: folder)
         authority = try Self.openAuthority(in: folder, now: clock())
         let keyFolder = dataFolder.appending(path: "keys", directoryHint: .isDirectory)
         rootKeyFile = keyFolder.appending(path: "root.pem").path()
@@ -145,7 +149,7 @@ public final class FleetPKI: Sendable {
 
     /// An identity in files that are gone again afterwards, valid for minutes.
     func withPassingIdentity<Value>(_ name: String, _ body: (MQTTTLS) async throws -> Value) async throws -> Value {
-        let files = "passing-\(try SecureRandom.token(byteCount: 9))"
+        let files = "\(Self.passingPrefix)\(try SecureRandom.token(byteCount: 9))"
         let key = try PrivateKey.generate()
         defer { for kind in ["key", "pem"] { try? FileManager.default.removeItem(atPath: file(files, kind)) } }
         try key.write(pemFile: file(files, "key"))
@@ -164,11 +168,16 @@ public final class FleetPKI: Sendable {
             until: now.advanced(by: lifetime))
     }
 
-    /// Puts a certificate on the revocation list. The broker must read the list again (`EmbeddedBroker.reload`).
-    func revoke(serial: String) throws {
+    /// Puts certificates on the revocation list, which is written also if they were on it: an earlier attempt may have
+    /// failed between the two files. The broker must read the list again (`EmbeddedBroker.reload`).
+    ///
+    /// - Returns: those that were not on it.
+    @discardableResult
+    func revoke(serials: [String]) throws -> [String] {
         let now = clock()
-        try revocations.withLock { try $0.add(serial: serial, at: now) }
+        let added = try revocations.withLock { try $0.add(serials: serials, at: now) }
         try writeRevocationList()
+        return added
     }
 
     private func writeRevocationList() throws {
@@ -191,6 +200,14 @@ extension FleetPKI {
     static func makePrivateFolder(_ folder: URL) throws {
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    /// Keys for minutes that a crash left.
+    private static func removePassingIdentities(in folder: URL) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? []
+        where name.hasPrefix(passingPrefix) {
+            try? FileManager.default.removeItem(at: folder.appending(path: name))
+        }
     }
 
     private static func openAuthority(in folder: URL, now: Instant) throws -> CertificateAuthority {

@@ -29,15 +29,18 @@ struct RevocationRegister {
         entries.map { RevokedCertificate(serial: $0.serial, revoked: Instant(milliseconds: $0.revokedAt)) }
     }
 
-    mutating func add(serial: String, at time: Instant) throws {
-        guard !entries.contains(where: { $0.serial == serial }) else { return }
-        guard entries.count < Self.maximumEntries else {
+    /// - Returns: those that were not in it.
+    mutating func add(serials: [String], at time: Instant) throws -> [String] {
+        let known = Set(entries.map(\.serial))
+        let new = serials.filter { !known.contains($0) }
+        guard !new.isEmpty else { return [] }
+        guard entries.count + new.count <= Self.maximumEntries else {
             throw ControllerError(
                 .limitReached, "\(Self.maximumEntries) certificates are revoked already", hint: "make a new authority")
         }
-        var changed = entries
-        changed.append(Entry(serial: serial, revokedAt: time.milliseconds))
+        let changed = entries + new.map { Entry(serial: $0, revokedAt: time.milliseconds) }
         try PrivateFile.write(JSONEncoder().encode(changed), to: file.path())
         entries = changed
+        return new
     }
 }

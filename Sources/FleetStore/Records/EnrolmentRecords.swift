@@ -71,12 +71,20 @@ public struct DeviceCertificateRecord: Codable, Hashable, Sendable, FetchableRec
     public var issuedAt: Instant
     public var expiresAt: Instant
     public var revokedAt: Instant?
+    /// Of a renewal: the digest of its key, and the certificate (PEM), so that the same key gets the same again.
+    public var keyDigest: Digest?
+    public var certificate: String?
 
-    public init(serial: String, device: DeviceID, issuedAt: Instant, expiresAt: Instant, revokedAt: Instant? = nil) {
+    public init(
+        serial: String, device: DeviceID, issuedAt: Instant, expiresAt: Instant, revokedAt: Instant? = nil,
+        keyDigest: Digest? = nil, certificate: String? = nil
+    ) {
         self.serial = serial
         self.device = device
         self.issuedAt = issuedAt
         self.expiresAt = expiresAt
         self.revokedAt = revokedAt
+        self.keyDigest = keyDigest
+        self.certificate = certificate
     }
 }

@@ -28,4 +28,10 @@ extension Schema {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX device_certificate_device ON device_certificate(device, issuedAt);
         """
+
+    /// The same key gets the same certificate again.
+    static let renewal = """
+        ALTER TABLE device_certificate ADD COLUMN keyDigest BLOB;
+        ALTER TABLE device_certificate ADD COLUMN certificate TEXT;
+        """
 }

@@ -16,6 +16,7 @@ enum Schema {
         migrator.registerMigration("3: images as differences to others") { try $0.execute(sql: deltas) }
         migrator.registerMigration("4: releases of automation keys") { try $0.execute(sql: automation) }
         migrator.registerMigration("5: claims and certificates of devices") { try $0.execute(sql: enrolment) }
+        migrator.registerMigration("6: renewed certificates by their keys") { try $0.execute(sql: renewal) }
         return migrator
     }
 }

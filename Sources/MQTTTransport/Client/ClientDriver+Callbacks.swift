@@ -11,6 +11,7 @@ extension ClientDriver {
         endReason = "the broker refused the connection: \(reason)"
         let isVersion = machine.protocolLevel == 5 && reason.code == MQTTReason.unsupportedVersionCode
         endCause = isVersion ? .versionRefused : .transport
+        isUnwelcome = MQTTReason.isAboutClient(code, protocolLevel: machine.protocolLevel)
     }
 
     func didDisconnect(code: Int32) {

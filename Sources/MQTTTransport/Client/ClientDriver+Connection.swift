@@ -12,6 +12,7 @@ extension ClientDriver {
         wasAccepted = false
         endReason = nil
         endCause = nil
+        isUnwelcome = false
         complaint.withLock { $0 = nil }
         let level = protocolLevel == 5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311
         mosquitto_int_option(mosquitto, MOSQ_OPT_PROTOCOL_VERSION, level)
@@ -97,7 +98,13 @@ extension ClientDriver {
         // The library sends unacknowledged QoS 1 messages again by itself; QoS 0 messages are gone.
         drop({ $0.qos == .atMostOnce }, because: .connectionLost)
         let cause = endCause ?? .transport
-        if machine.phase == .opening { shared.withLock { $0.statistics.failedAttempts += 1 } }
+        if machine.phase == .opening {
+            let isRefused = isUnwelcome || complaint.withLock { $0.map(TLSAlert.isAboutCertificate) ?? false }
+            shared.withLock { shared in
+                shared.statistics.failedAttempts += 1
+                if isRefused { shared.statistics.refusedAttempts += 1 }
+            }
+        }
         handle(.ended(reason: endReason ?? reason, cause: cause))
     }
 

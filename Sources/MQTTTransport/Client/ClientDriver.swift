@@ -40,6 +40,8 @@ final class ClientDriver: @unchecked Sendable {
     var needsSubscribing = false
     var endReason: String?
     var endCause: ConnectionMachine.Cause?
+    /// The broker answered CONNECT, and does not want this client.
+    var isUnwelcome = false
 
     init(
         core: LoopCore, configuration: MQTTConfiguration, handler: @escaping @Sendable (MQTTEvent) -> Void

@@ -50,6 +50,12 @@ public struct MQTTReason: Sendable, Equatable, CustomStringConvertible {
     static let localCode: UInt8 = 0x80
 
     public var description: String { "\(text) (\(code))" }
+
+    /// Whether an answer to CONNECT is about who asks, and not about the broker or the moment: client id, user name,
+    /// authorisation, ban or method (MQTT 5.0, 3.2.2.2; MQTT 3.1.1, 3.2.2.3).
+    static func isAboutClient(_ code: Int32, protocolLevel: Int) -> Bool {
+        protocolLevel == 5 ? [0x85, 0x86, 0x87, 0x8A, 0x8C].contains(code) : [2, 4, 5].contains(code)
+    }
 }
 
 /// Which messages may push others aside, most important first.
@@ -90,6 +96,8 @@ public enum PublishResult: Sendable, Equatable {
 public struct MQTTStatistics: Sendable, Equatable {
     public var connections = 0
     public var failedAttempts = 0
+    /// Those that the broker ended because of who asked: by its answer, or by a TLS alert about the certificate.
+    public var refusedAttempts = 0
     public var messagesReceived = 0
     public var bytesReceived = 0
     public var messagesPublished = 0

@@ -14,15 +14,17 @@ final class EnrolmentScene: Sendable {
     let folder: URL
     let clock = TestClock()
     let pki: FleetPKI
+    /// What the controller has of it.
+    let wrapped: any DevicePKI
     let controller: FleetController
 
-    init() throws {
+    init(_ wrap: (DeviceProvisioner) -> any DevicePKI = { $0 }) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "enrol-\(UUID().uuidString)")
         let clock = clock
         pki = try FleetPKI(dataFolder: folder, clock: { clock.now })
+        wrapped = wrap(DeviceProvisioner(pki: pki, host: "127.0.0.1", port: 1))
         controller = try FleetController(
-            configuration: ControllerConfiguration(dataFolder: folder),
-            pki: DeviceProvisioner(pki: pki, host: "127.0.0.1", port: 1),
+            configuration: ControllerConfiguration(dataFolder: folder), pki: wrapped,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { clock.now })
     }
 
@@ -40,11 +42,11 @@ final class EnrolmentScene: Sendable {
     }
 
     func request(
-        _ claim: EnrolmentClaim, as device: String = "press-7", key: PrivateKey? = nil
+        _ claim: EnrolmentClaim, as device: String = "press-7", key: PrivateKey? = nil, signing: SigningKey? = nil
     ) throws -> EnrolmentRequest {
         try EnrolmentRequest(
             claim: claim, device: DeviceID(device), key: key ?? PrivateKey.generate(),
-            signingKey: SigningKey.generate(),
+            signingKey: signing ?? SigningKey.generate(),
             hardware: "x86_64-generic")
     }
 

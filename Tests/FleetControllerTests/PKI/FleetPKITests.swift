@@ -110,12 +110,21 @@ final class FleetPKITests {
         #expect(try after.matches(PrivateKey(pemFile: again.file("controller", "key"))))
     }
 
+    @Test("identities for minutes that a crash left are removed at the start")
+    func passing() throws {
+        let pki = try FleetPKI(dataFolder: folder)
+        for kind in ["key", "pem"] { try Data("left".utf8).write(to: URL(filePath: pki.file("passing-x", kind))) }
+        let again = try FleetPKI(dataFolder: folder)
+        let names = try FileManager.default.contentsOfDirectory(atPath: again.folder.path())
+        #expect(!names.contains { $0.hasPrefix("passing-") } && names.contains("controller.key"))
+    }
+
     @Test("revocations are remembered, once each")
     func revocations() throws {
         let pki = try FleetPKI(dataFolder: folder)
-        try pki.revoke(serial: "4a11")
-        try pki.revoke(serial: "4a11")
-        try FleetPKI(dataFolder: folder).revoke(serial: "4a12")
+        #expect(try pki.revoke(serials: ["4a11"]) == ["4a11"])
+        #expect(try pki.revoke(serials: ["4a11"]).isEmpty)
+        #expect(try FleetPKI(dataFolder: folder).revoke(serials: ["4a11", "4a12"]) == ["4a12"])
         let register = try RevocationRegister(file: folder.appending(path: "pki/revoked.json"))
         #expect(register.certificates.map(\.serial) == ["4a11", "4a12"])
         #expect(register.number == 3)
