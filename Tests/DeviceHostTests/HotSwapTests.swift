@@ -63,8 +63,18 @@ struct HotSwapTests {
         #expect(result.problems.isEmpty, "\(result.problems)")
         #expect(result.answers.count >= 6, "answers came from \(result.answers.count) releases")
         #expect(result.answers.values.reduce(0, +) > 50)
+        let images = gainOf.withLock { known in Set(known.values.map(\.image)) }
+        let last = releases[releases.count - 1].manifest.parts[0].image.digest.hex
+        #expect(images.count == releases.count)
+        eventually("only the image that serves is mapped") { Self.mapped(images) == [last] }
         server.stop()
         device.stop()
+    }
+
+    /// Those of the images that this process has mapped.
+    private static func mapped(_ images: Set<String>) -> Set<String> {
+        let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+        return images.filter { maps.contains($0) }
     }
 
     /// Sends batches of eight frames and checks every score against the release that the answer names.

@@ -74,6 +74,7 @@ extension Expectation {
         let least = body.integer("at_least", in: 0...Int.max)
         let most = body.integer("at_most", in: 0...Int.max)
         if least == nil, most == nil { body.complain("kind", "'at_least' or 'at_most' is missing") }
+        if let least, let most, least > most { body.complain("at_most", "it is below 'at_least'") }
         guard let kind else { return nil }
         return .alerts(kind: kind, devices, atLeast: least ?? 0, atMost: most ?? .max)
     }

@@ -103,7 +103,7 @@ public final class PreparedScenario: Sendable {
         return faults.sorted { $0.time < $1.time }
     }
 
-    /// The faults that no seed changes.
+    /// The faults that no seed changes. Those that it draws count as well.
     private static func certain(_ scenario: Scenario, _ members: [Member]) throws(ScenarioError) -> [Fault] {
         var faults: [Fault] = []
         for trouble in scenario.troubles {
@@ -116,8 +116,11 @@ public final class PreparedScenario: Sendable {
             case .drawn: continue
             }
         }
-        guard faults.count <= Scenario.Limits.faults else {
-            throw ScenarioError(.tooMany, "\(faults.count) faults, at most \(Scenario.Limits.faults)")
+        let drawn = scenario.troubles.reduce(0) { sum, trouble in
+            if case .drawn(let count, _) = trouble.target { sum + count } else { sum }
+        }
+        guard faults.count + drawn <= Scenario.Limits.faults else {
+            throw ScenarioError(.tooMany, "\(faults.count + drawn) faults, at most \(Scenario.Limits.faults)")
         }
         return faults
     }

@@ -15,6 +15,7 @@ extension Scenario.Trouble {
         guard let time = body.duration("at", in: 0...Scenario.Limits.duration, required: true),
             let target = read(body, releases.map(\.name))
         else { return nil }
+        if case .drawn(_, let until) = target, until < time { body.complain("until", "it is before 'at'") }
         self.init(time: time, target: target)
     }
 
