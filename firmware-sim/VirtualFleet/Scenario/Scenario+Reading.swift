@@ -50,7 +50,7 @@ extension Scenario {
         let sensor = root.section("sensor").map(Sensor.init(section:))
         let network = root.section("network").map(Weather.init(section:))
         let reports = root.duration("report_every", in: 1000...86_400_000)
-        if expectations?.isEmpty == true { root.complain("expect", "nothing is expected: write at least one assertion") }
+        if expectations?.isEmpty == true { root.complain("expect", "nothing is expected: write an assertion") }
         guard let name, let duration, let releases, let rollouts, let expectations else { return nil }
         self.init(
             name: name, duration: duration, groups: groups, releases: releases, rollouts: rollouts,
