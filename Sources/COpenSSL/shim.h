@@ -2,7 +2,6 @@
 #include <openssl/evp.h>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
-#include <openssl/store.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>

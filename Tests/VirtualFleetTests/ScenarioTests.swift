@@ -1,3 +1,4 @@
+import DeviceHost
 import Foundation
 import FrameSource
 import Testing
@@ -76,7 +77,7 @@ import Testing
     @Test("names in results cannot break the XML")
     func escaping() {
         #expect(XMLText.attribute("a<b & \"c\"\u{1}\n") == "a&lt;b &amp; &quot;c&quot; ")
-        #expect(JSONText.quoted("a\"\\\u{1}") == #""a\"\\\u0001""#)
+        #expect(JSON.quoted("a\"\\\u{1}") == #""a\"\\\u0001""#)
     }
 
     @Test(

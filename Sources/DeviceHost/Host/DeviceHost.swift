@@ -92,8 +92,8 @@ public final class DeviceHost: @unchecked Sendable {
             isClosed: isFrozen)
     }
 
-    /// The database's file name in a device's folder.
-    package static let databaseName = "device.db"
+    /// Where the database of a device's folder lies.
+    package static func databasePath(in folder: String) -> String { DeviceStore.path(in: folder) }
 
     /// Makes a device's database ahead of its first start.
     package static func prepareDatabase(at path: String) throws(DeviceError) {

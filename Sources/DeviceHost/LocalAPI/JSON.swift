@@ -1,5 +1,5 @@
 /// One JSON value (RFC 8259). Objects keep their order; of a key that stands twice the first counts.
-enum JSON: Hashable, Sendable {
+package enum JSON: Hashable, Sendable {
     case null
     case bool(Bool)
     case number(Double)
@@ -7,9 +7,9 @@ enum JSON: Hashable, Sendable {
     case array([JSON])
     case object([Member])
 
-    struct Member: Hashable, Sendable {
-        var key: String
-        var value: JSON
+    package struct Member: Hashable, Sendable {
+        package var key: String
+        package var value: JSON
     }
 
     static func object(_ members: KeyValuePairs<String, JSON?>) -> JSON {
@@ -41,6 +41,9 @@ extension JSON {
         write(to: &bytes)
         return bytes
     }
+
+    /// A text as JSON writes it, in quotation marks.
+    package static func quoted(_ text: String) -> String { String(decoding: Self.string(text).encoded, as: UTF8.self) }
 
     private func write(to bytes: inout [UInt8]) {
         switch self {

@@ -1,3 +1,5 @@
+import DeviceHost
+
 /// What became of a scenario with one seed.
 public struct ScenarioOutcome: Sendable {
     /// The scenario's name.
@@ -70,7 +72,7 @@ public struct ScenarioReport: Sendable {
     public var json: String {
         let runs = outcomes.map { outcome in
             let results = outcome.results.map {
-                #"{"name":\#(JSONText.quoted($0.name)),"met":\#($0.isMet),"seen":\#(JSONText.quoted($0.seen)),"#
+                #"{"name":\#(JSON.quoted($0.name)),"met":\#($0.isMet),"seen":\#(JSON.quoted($0.seen)),"#
                     + #""line":\#($0.line)}"#
             }
             return """
@@ -79,7 +81,7 @@ public struct ScenarioReport: Sendable {
                 "reports":\(outcome.reports),"samples":\(outcome.samples)}
                 """
         }
-        let name = JSONText.quoted(outcomes.first?.scenario ?? "")
+        let name = JSON.quoted(outcomes.first?.scenario ?? "")
         return
             #"{"scenario":\#(name),"passed":\#(passed),"failed":\#(failed),"runs":[\#(runs.joined(separator: ","))]}"#
     }
@@ -100,27 +102,5 @@ enum XMLText {
             }
         }
         return escaped
-    }
-}
-
-/// A JSON string (RFC 8259, section 7).
-enum JSONText {
-    static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            default:
-                guard scalar.value >= 0x20 else {
-                    let digits = String(scalar.value, radix: 16)
-                    quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                    continue
-                }
-                quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 }

@@ -104,7 +104,7 @@ final class Fixture: Sendable {
         let mount = "fixture-\(UUID().uuidString)"
         let folder = FlashVFS.mount(flash, as: mount)
         defer { FlashVFS.unmount(mount) }
-        let path = "\(folder)/\(DeviceHost.databaseName)"
+        let path = DeviceHost.databasePath(in: folder)
         try DeviceHost.prepareDatabase(at: path)
         guard let bytes = flash.contents(path), !bytes.isEmpty else {
             throw WorldError.fixture("a device's database was not written")

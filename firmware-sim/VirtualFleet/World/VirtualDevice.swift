@@ -45,7 +45,7 @@ final class VirtualDevice: @unchecked Sendable {
         weather = surroundings.weather
         // The first device makes its database itself: its power may go while it does.
         if index > 0 {
-            flash.install(world.fixture.deviceDatabase, as: "\(folder)/\(DeviceHost.databaseName)")
+            flash.install(world.fixture.deviceDatabase, as: DeviceHost.databasePath(in: folder))
         }
         time = VirtualTime(queue: world.queue)
         chance = SeededGenerator(seed: world.seed, name: id.text)
