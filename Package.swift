@@ -334,8 +334,7 @@ if !deviceOnly {
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceCore", "DeviceHost",
                 "FleetClient", "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource",
-                httpClient,
-                nioCore, nioHTTP1, grdb, logging, lifecycle,
+                "DemoFleet", httpClient, nioCore, nioHTTP1, grdb, logging, lifecycle,
             ],
             swiftSettings: strict),
     ]
