@@ -124,6 +124,8 @@ public final class DeviceHost: @unchecked Sendable {
             restore()
             connect()
             rearm()
+            store.database.didReopen = { [weak self] in self?.restStoreSoon() }
+            restStoreSoon()
         }
     }
 
@@ -231,6 +233,15 @@ public final class DeviceHost: @unchecked Sendable {
             let lost = spooler.lost()
             observer(.problem("\(error); \(lost) reports and samples are lost"))
             return false
+        }
+    }
+
+    /// Closes the database once it has not been used for a while, if the platform asks for that.
+    private func restStoreSoon() {
+        guard let pause = platform.storeRestsAfter else { return }
+        loop.schedule(after: pause.milliseconds) { [weak self] in
+            guard let self, isRunning, !store.database.restIfUnused() else { return }
+            restStoreSoon()
         }
     }
 

@@ -18,6 +18,9 @@ package struct DevicePlatform: Sendable {
     /// Whether a damaged database is set aside and begun anew, and one on a read-only disk is read alone. A simulation
     /// wants to see the damage instead.
     package var mendsStore = false
+    /// After this time without use the database is closed until it is needed again: where thousands of devices live in
+    /// one process, what SQLite keeps for an open file is most of what an idle one costs. nil: it stays open.
+    package var storeRestsAfter: Interval?
     /// Bugs that a simulation plants to prove that its checkers see. Empty anywhere else.
     package var bugs: PlantedBugs
 

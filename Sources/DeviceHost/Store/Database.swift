@@ -1,11 +1,19 @@
 import GRDBSQLite
 
 /// One connection to one SQLite file, used by one thread. Writes gather in one transaction until `commit`, so that many
-/// of them cost one sync of the disk.
+/// of them cost one sync of the disk. An idle one may `rest`: its file is closed until it is used again.
 final class Database {
     private var handle: OpaquePointer?
     private var statements: [String: OpaquePointer] = [:]
     private let path: String
+    private let access: Access
+    private let syncs: Bool
+    /// Closed for good.
+    private var isClosed = false
+    /// Whether something has asked since `restIfUnused` looked last.
+    private var wasUsed = true
+    /// Told when the file is open again after a rest.
+    var didReopen: () -> Void = {}
     private var isInTransaction = false
     /// A write of the open transaction failed: none of it may be committed.
     private var isSpoiled = false
@@ -25,6 +33,12 @@ final class Database {
     /// - Parameter syncs: false only in a simulation that proves that it would notice.
     init(path: String, access: Access = .write, syncs: Bool = true) throws(DeviceError) {
         self.path = path
+        self.access = access
+        self.syncs = syncs
+        try open()
+    }
+
+    private func open() throws(DeviceError) {
         let code: Int32 =
             switch access {
             case .write:
@@ -43,15 +57,15 @@ final class Database {
             throw problem
         }
         sqlite3_busy_timeout(handle, 5000)
-        if access == .write { try setUp(syncs: syncs) }
+        if access == .write { try setUp() }
     }
 
-    private func setUp(syncs: Bool) throws(DeviceError) {
+    private func setUp() throws(DeviceError) {
         // A small cache: thousands of these may live in one process.
         for pragma in [
             "journal_mode = WAL", "synchronous = \(syncs ? "FULL" : "OFF")", "foreign_keys = ON", "cache_size = -256",
         ] {
-            try execute("PRAGMA \(pragma)")
+            guard sqlite3_exec(handle, "PRAGMA \(pragma)", nil, nil, nil) == SQLITE_OK else { throw failure(pragma) }
         }
     }
 
@@ -70,10 +84,37 @@ final class Database {
 
     /// Finishes and closes. What was not committed is gone.
     func close() {
+        isClosed = true
+        closeFile()
+    }
+
+    private func closeFile() {
         for statement in statements.values { sqlite3_finalize(statement) }
         statements.removeAll()
         sqlite3_close_v2(handle)
         handle = nil
+    }
+
+    // MARK: Rest
+
+    /// Closes the file until the next use, unless it was used since this was asked last or holds an open transaction.
+    /// False: ask again later.
+    func restIfUnused() -> Bool {
+        defer { wasUsed = false }
+        guard !wasUsed, !isInTransaction else { return false }
+        closeFile()
+        return true
+    }
+
+    /// Has the file open, after a rest too.
+    private func wake() throws(DeviceError) {
+        wasUsed = true
+        guard handle == nil, !isClosed else { return }
+        do throws(DeviceError) { try open() } catch {
+            closeFile()
+            throw error
+        }
+        didReopen()
     }
 
     // MARK: Transactions
@@ -107,6 +148,7 @@ final class Database {
 
     /// Runs SQL without parameters or rows.
     func execute(_ sql: String) throws(DeviceError) {
+        try wake()
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw failure(sql) }
     }
 
@@ -148,6 +190,7 @@ final class Database {
     }
 
     private func prepared(_ sql: String) throws(DeviceError) -> OpaquePointer {
+        try wake()
         if let statement = statements[sql] { return statement }
         var statement: OpaquePointer?
         guard sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil) == SQLITE_OK,

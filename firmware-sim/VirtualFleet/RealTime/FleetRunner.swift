@@ -109,7 +109,9 @@ final class SimulatedDevice: @unchecked Sendable {
         self.loop = loop
         self.observer = observer
         log = try PredictionLog(path: "\(outputFolder)/\(name).csv")
-        host = try DeviceHost(configuration: configuration, loop: loop) { notice in observer("\(name): \(notice)") }
+        host = try DeviceHost(configuration: configuration, platform: .sharedProcess(loop: loop)) { notice in
+            observer("\(name): \(notice)")
+        }
     }
 
     /// Infers one frame and comes back; late turns are not caught up.

@@ -171,7 +171,7 @@ private struct Identities {
                     device: PullFleet.name(number), folder: folder.appending(path: "device-\(number)").path(),
                     brokerHost: "127.0.0.1", brokerPort: port, tls: tls, signingKey: try SigningKey.generate(),
                     rootKey: TrustedKey(id: root.keyID, publicKey: root.publicKey, holder: "root")),
-                loop: loop
+                platform: .sharedProcess(loop: loop)
             ) { counter.heard(number, $0) }
             host.start()
             return host
