@@ -1,6 +1,7 @@
 #pragma once
 #include <openssl/evp.h>
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/ssl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -67,6 +67,26 @@ public struct SigningKey: Sendable {
         String(decoding: try handle.privatePEM(), as: UTF8.self)
     }
 
+    /// The 32 secret bytes of RFC 8032, section 5.1.5.
+    func seed() throws(CryptoError) -> [UInt8] {
+        var seed = [UInt8](repeating: 0, count: 32)
+        var count = seed.count
+        guard EVP_PKEY_get_raw_private_key(handle.pointer, &seed, &count) == 1, count == seed.count else {
+            throw .openSSL("the secret half of an Ed25519 key")
+        }
+        return seed
+    }
+
+    /// A key that only the holder of this one can make again, for what lies on a disk beside it.
+    ///
+    /// - Parameter purpose: another purpose, another key.
+    public func sealingKey(for purpose: String) throws(CryptoError) -> SealingKey {
+        guard let key = SealingKey(HKDF.sha256(secret: try seed(), salt: publicKey, purpose: purpose)) else {
+            throw CryptoError(.malformed, "no key for \(purpose)")
+        }
+        return key
+    }
+
     /// What verifies this key's signatures.
     public var verificationKey: VerificationKey {
         get throws(CryptoError) { try VerificationKey(raw: publicKey) }

@@ -30,6 +30,10 @@ public enum WireLimits {
     public static let pageChunks = 16
     /// The most chunks in a page that a map may ask for.
     public static let largestPage = 256
+    /// Bytes at the end of a sealed chunk that prove it: the tag of AES-256-GCM.
+    public static let tagBytes = 16
+    /// An image's key on its way to a device.
+    public static let envelopeBytes = 80
     /// The largest blob and the largest image, in bytes (2 GiB).
     public static let blobBytes = 2 << 30
     /// The most chunks of a blob: 2 GiB in chunks of the usual size.

@@ -34,6 +34,7 @@ enum JSONTwin {
         case let version as VersionID: array([version.model, version.number])
         case let activation as ActivationCondition: array(code(of: activation))
         case let source as BlobSource: "[\(json(source.image)),\(json(source.blob)),\(source.base.map(json) ?? "null")]"
+        case let key as ImageKey: "[\(json(key.image)),\(json(key.envelope))]"
         case let dependency as Dependency: array([dependency.version, dependency.requires])
         case let channel as Channel: array([channel.name, channel.unit])
         case let bins as BinCounts: array([bins.under, bins.over, bins.missing, bins.bins])

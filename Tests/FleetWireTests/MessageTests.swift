@@ -116,6 +116,13 @@ import Testing
         map = WireSamples.delta
         map.base = nil
         expectRefused(map)
+        map = WireSamples.sealed
+        map.seal = [1, 2, 3]
+        expectRefused(map, "a salt has 16 bytes")
+        map = WireSamples.sealed
+        map.chunkBytes = WireLimits.tagBytes
+        map.bytes = WireLimits.tagBytes
+        expectRefused(map, "a chunk that is all tag")
         map = WireSamples.map
         map.chunkBytes = WireLimits.chunkBytes * 2
         map.chunks = ChunkDigests(map.chunks.dropLast())

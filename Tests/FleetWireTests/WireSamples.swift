@@ -36,7 +36,8 @@ enum WireSamples {
 
     static let all: [WireSample] = [
         WireSample("presence", presence), WireSample("desired", desired), WireSample("reported", reported),
-        WireSample("receipt", receipt), WireSample("map", map), WireSample("map", delta), WireSample("need", need),
+        WireSample("receipt", receipt), WireSample("map", map), WireSample("map", delta), WireSample("map", sealed),
+        WireSample("need", need),
         WireSample("renewal", renewal), WireSample("certificate", certificate),
         WireSample("report", report), WireSample("sample", sample), WireSample("ack", ack),
         WireSample("signedTime", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
@@ -64,7 +65,8 @@ enum WireSamples {
             DesiredSlot(
                 slot: SlotName(unchecked: "second"), release: release, activation: .now, deadline: .epoch, sources: []),
             DesiredSlot(
-                slot: SlotName(unchecked: "third"), release: release, activation: .lotBoundary, deadline: .epoch),
+                slot: SlotName(unchecked: "third"), release: release, activation: .lotBoundary, deadline: .epoch,
+                keys: [ImageKey(image: image, envelope: [UInt8](repeating: 0x77, count: 80))]),
         ],
         policy: DevicePolicy(
             reportInterval: .seconds(30),
@@ -93,6 +95,9 @@ enum WireSamples {
     static let delta = BlobMap(
         bytes: 100, chunkBytes: 65536, pageChunks: 16, codec: .deltaZstd, image: image, imageBytes: 99_000,
         base: digest(0xB1), chunks: [digest(3)])
+    static let sealed = BlobMap(
+        bytes: 116, chunkBytes: 65536, pageChunks: 16, codec: .raw, image: image, imageBytes: 100, base: nil,
+        chunks: [digest(4)], seal: [UInt8](repeating: 0x33, count: 16))
     static let renewal = RenewalRequest(
         certificateRequest: "-----BEGIN CERTIFICATE REQUEST-----\n", signature: [UInt8](repeating: 0x5A, count: 64))
     static let certificate = RenewedCertificate(certificate: "-----BEGIN CERTIFICATE-----\n")

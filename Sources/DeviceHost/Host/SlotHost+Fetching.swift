@@ -1,5 +1,6 @@
 import DeviceCore
 import EdgeRuntime
+import FleetCrypto
 import FleetModel
 import FleetWire
 import MQTTTransport
@@ -155,7 +156,7 @@ extension SlotHost {
         }
         let temporary = host.images.temporaryPath(of: image.digest)
         let digest = try BlobDecoder.decode(
-            map.codec, from: files.blob, base: map.base.map(host.images.path(of:)), to: temporary, limit: image.bytes,
+            map.codec, from: files.blob, seal: try host.seal(of: map, blob), base: map.base.map(host.images.path(of:)), to: temporary, limit: image.bytes,
             in: host.files)
         guard digest == image.digest || host.platform.bugs.contains(.unverifiedImage) else {
             host.files.remove(temporary)
@@ -166,6 +167,22 @@ extension SlotHost {
 }
 
 extension DeviceHost {
+    /// What opens a sealed blob: the image's key came in the desired document, for this device alone.
+    func seal(of map: BlobMap, _ blob: Digest) throws(DeviceError) -> BlobSeal? {
+        guard let salt = map.seal else { return nil }
+        let keys = desired?.slots.lazy.flatMap(\.keys).first { $0.image == map.image }
+        guard let envelope = keys?.envelope else {
+            throw DeviceError(
+                .wrongContent, "blob \(blob.short) is sealed, and the desired document has no key of image \(map.image.short)")
+        }
+        do throws(CryptoError) {
+            let key = try KeyEnvelope.open(envelope, with: configuration.signingKey)
+            return BlobSeal(key: key.blobKey(salt: salt), chunkBytes: map.chunkBytes)
+        } catch {
+            throw DeviceError(.cryptoFailed, "the key of image \(map.image.short) cannot be opened: \(error.context)")
+        }
+    }
+
     /// Removes images, manifests and half-pulled blobs that no slot needs.
     func discardUnneeded() {
         let states = slots.values.map(\.machine.state)

@@ -12,12 +12,14 @@ enum BlobDecoder {
     /// Decodes `blob` into `target`, syncs it, and gives the digest of what was written.
     ///
     /// - Parameters:
+    ///   - seal: what opens a sealed blob.
     ///   - base: the image that a delta starts from.
     ///   - limit: bytes of the image; a blob that yields more is refused.
     static func decode(
-        _ codec: BlobCodec, from blob: String, base: String?, to target: String, limit: Int, in files: any DeviceFiles
+        _ codec: BlobCodec, from blob: String, seal: BlobSeal?, base: String?, to target: String, limit: Int,
+        in files: any DeviceFiles
     ) throws(DeviceError) -> Digest {
-        let source = BlobFile(file: try files.open(blob, .read))
+        let source = BlobFile(file: try files.open(blob, .read), seal: seal)
         let output = try files.open(target, .replace)
         var writer = HashingWriter(limit: limit)
         // A full disk must keep its name on the way through the codec.
@@ -44,20 +46,58 @@ enum BlobDecoder {
     }
 }
 
-/// A file as codecs read it.
-private struct BlobFile: CodingBytes {
-    let file: any OpenFile
+/// How a sealed blob is opened: chunk by chunk, each with its tag at its end.
+struct BlobSeal {
+    let key: SealingKey
+    /// Bytes of a chunk with its tag.
+    let chunkBytes: Int
 
-    init(file: any OpenFile) { self.file = file }
+    /// Bytes of a chunk without it.
+    var plainBytes: Int { chunkBytes - SealingKey.tagBytes }
+}
 
-    init(base path: String?, in files: any DeviceFiles) throws(BlobCodingError) {
+/// A file as codecs read it: what is sealed reads as if it were not, a chunk at a time.
+private final class BlobFile: CodingBytes {
+    private let file: any OpenFile
+    private let seal: BlobSeal?
+    /// The chunk that was opened last.
+    private var opened: (index: Int, bytes: [UInt8])?
+
+    init(file: any OpenFile, seal: BlobSeal?) {
+        self.file = file
+        self.seal = seal
+    }
+
+    convenience init(base path: String?, in files: any DeviceFiles) throws(BlobCodingError) {
         guard let path else { throw BlobCodingError(.wrongBase, "the delta's base is not on this device") }
-        do throws(DeviceError) { file = try files.open(path, .read) } catch {
+        do throws(DeviceError) { self.init(file: try files.open(path, .read), seal: nil) } catch {
             throw BlobCodingError(.wrongBase, error.context)
         }
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(BlobCodingError) -> Int {
+        guard let seal else { return try readFile(into: buffer, at: offset) }
+        let index = offset / seal.plainBytes
+        if opened?.index != index { opened = (index, try open(chunk: index, seal)) }
+        guard let bytes = opened?.bytes.dropFirst(offset % seal.plainBytes).prefix(buffer.count) else { return 0 }
+        buffer.copyBytes(from: bytes)
+        return bytes.count
+    }
+
+    private func open(chunk index: Int, _ seal: BlobSeal) throws(BlobCodingError) -> [UInt8] {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: seal.chunkBytes, alignment: 64)
+        defer { buffer.deallocate() }
+        let count = try readFile(into: buffer, at: index * seal.chunkBytes)
+        guard count > 0 else { return [] }
+        let sealed = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+        do throws(CryptoError) { return try seal.key.open(sealed, nonce: SealingKey.nonce(ofPart: index)) } catch {
+            throw BlobCodingError(.malformed, "chunk \(index): \(error.context)")
+        }
+    }
+
+    private func readFile(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+    ) throws(BlobCodingError) -> Int {
         do throws(DeviceError) { return try file.read(into: buffer, at: offset) } catch {
             throw BlobCodingError(.sourceFailed, error.context)
         }

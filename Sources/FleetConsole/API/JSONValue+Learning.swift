@@ -8,7 +8,7 @@ extension JSONValue {
     init(_ overview: ModelOverview) {
         self = [
             "name": .string(overview.model.name.text), "description": .string(overview.model.description),
-            "createdAt": .time(overview.model.createdAt),
+            "createdAt": .time(overview.model.createdAt), "sealed": .bool(overview.model.sealed),
             "versions": .array(overview.versions.map { .count($0.number) }),
         ]
     }

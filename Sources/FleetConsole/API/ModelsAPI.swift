@@ -26,6 +26,10 @@ enum ModelsAPI {
                     .required("versions", .array(of: .component(.version), limit: Schema.listLimit)),
                 ])), handle: get),
         Endpoint(
+            method: .put, path: "/api/v1/models/{model}/seal", tag: "models",
+            summary: "From now on the model's images go out encrypted, for the devices that are to run them; for good",
+            access: .operate, parameters: [.path("model")], reply: .json(.component(.model)), handle: seal),
+        Endpoint(
             method: .post, path: "/api/v1/models/{model}/versions", tag: "models",
             summary: "Pushes a version: an ONNX file, plain or in Base64 with its lineage; compiled at once",
             access: .operate,
@@ -65,6 +69,12 @@ enum ModelsAPI {
             try ModelName(call.json["name"]?.text ?? ""), description: call.json["description"]?.text ?? "",
             by: call.identity)
         return .json(JSONValue(ModelOverview(model: record, versions: [])), status: .created)
+    }
+
+    @Sendable private static func seal(_ call: APIRequest) async throws -> Response {
+        let record = try await call.controller.models.seal(try call.name("model"), by: call.identity)
+        let versions = try await call.store.queries.versions(of: record.name)
+        return .json(JSONValue(ModelOverview(model: record, versions: versions.map(\.version))))
     }
 
     @Sendable private static func get(_ call: APIRequest) async throws -> Response {

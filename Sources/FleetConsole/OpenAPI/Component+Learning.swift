@@ -8,6 +8,7 @@ extension Component {
         case .model:
             .object([
                 .required("name", .name), .required("description", .text), .required("createdAt", .time),
+                .required("sealed", .boolean, "Its images go out encrypted, for the devices that are to run them"),
                 .required("versions", .array(of: .integer(minimum: 1), limit: Schema.listLimit), "Newest first"),
             ])
         case .version: versionSchema

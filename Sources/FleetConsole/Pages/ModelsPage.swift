@@ -70,6 +70,12 @@ enum ModelsPage {
         var newest: String
     }
 
+    private static func note(_ model: ModelRecord) -> String {
+        guard model.sealed else { return model.description }
+        let sealed = "Sealed: its images go out encrypted"
+        return model.description.isEmpty ? sealed : "\(model.description) · \(sealed)"
+    }
+
     static func show(_ call: PageRequest) async throws -> Response {
         let releases = try await call.queries.releases(limit: 50)
         var models: [Model] = []
@@ -77,7 +83,7 @@ enum ModelsPage {
             let versions = try await call.queries.versions(of: model.model.name)
             models.append(
                 Model(
-                    name: model.model.name.text, description: model.model.description,
+                    name: model.model.name.text, description: note(model.model),
                     versions: versions.map { version($0, call) }))
         }
         let runs = try await call.queries.trainingRuns(limit: runs).items

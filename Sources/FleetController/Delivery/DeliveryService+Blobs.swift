@@ -30,7 +30,8 @@ extension DeliveryService {
             return images
         }
         for image in missing {
-            let encoded = try ImageEncoder(blobs: context.blobs).full(image)
+            let key = try await context.write { database, _ in try ImageKeys.key(database, of: image) }
+            let encoded = try ImageEncoder(blobs: context.blobs).full(image, key: key)
             let now = context.now()
             try await context.write { database, _ in
                 try BlobRecord(digest: encoded.file, bytes: encoded.map.bytes, kind: .delivery, createdAt: now)

@@ -79,9 +79,10 @@ final class DeltaService: Sendable {
     }
 
     private func make(_ pair: Pair) async throws {
-        let full = try encoder.full(pair.image)
+        let key = try await context.write { database, _ in try ImageKeys.key(database, of: pair.image) }
+        let full = try encoder.full(pair.image, key: key)
         let worthwhile = full.map.bytes / 10 * DeliveryLimits.deltaTenths
-        let delta = try encoder.delta(from: pair.base, to: pair.image, below: worthwhile)
+        let delta = try encoder.delta(from: pair.base, to: pair.image, below: worthwhile, key: key)
         let now = context.now()
         try await context.write { database, _ in
             if let delta {

@@ -18,7 +18,7 @@ enum DesiredDocument {
             guard let release = slot.desiredRelease else { return nil }
             return DesiredSlot(
                 slot: slot.slot, release: release, activation: slot.activation, deadline: slot.deadline ?? .epoch,
-                sources: try sources(database, slot))
+                sources: try sources(database, slot), keys: try ImageKeys.envelopes(database, slot, of: device))
         }
         let policy = try policy(database, id, fallback: fallback)
         let same = Desired(generation: UInt64(device.generation), slots: wanted, policy: policy)

@@ -24,6 +24,21 @@ public struct ModelService: Sendable {
         }
     }
 
+    /// From now on the model's images leave the controller encrypted, each under its own key, which only devices get that
+    /// are to run it. There is no way back; what went out in the clear before stays so.
+    public func seal(_ name: ModelName, by caller: Identity) async throws -> ModelRecord {
+        try await context.perform(Command("models.seal", by: caller, role: .operator, subject: name)) {
+            database, scope in
+            guard var record = try ModelRecord.fetchOne(database, key: name) else {
+                throw ControllerError.notFound("model", name)
+            }
+            record.sealed = true
+            try record.update(database)
+            scope.changes = [ChangeEvent(.model, name)]
+            return record
+        }
+    }
+
     /// Registers an ONNX file as the model's next version and compiles it; makes the model if it is new.
     ///
     /// - Parameters:

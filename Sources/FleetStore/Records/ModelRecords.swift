@@ -9,11 +9,14 @@ public struct ModelRecord: Codable, Hashable, Sendable, FetchableRecord, Persist
     public var name: ModelName
     public var description: String
     public var createdAt: Instant
+    /// Its images leave the controller encrypted, and only devices that are to run one get its key.
+    public var sealed: Bool
 
-    public init(name: ModelName, description: String = "", createdAt: Instant) {
+    public init(name: ModelName, description: String = "", createdAt: Instant, sealed: Bool = false) {
         self.name = name
         self.description = description
         self.createdAt = createdAt
+        self.sealed = sealed
     }
 }
 
@@ -169,6 +172,20 @@ public struct DeliveryRecord: Codable, Hashable, Sendable, FetchableRecord, Pers
         self.map = map
         self.publishedAt = publishedAt
         self.createdAt = createdAt
+    }
+}
+
+/// The key of an image that leaves the controller sealed.
+public struct ImageKeyRecord: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
+    public static let databaseTableName = "image_key"
+
+    public var image: Digest
+    /// 32 secret bytes.
+    public var key: Data
+
+    public init(image: Digest, key: Data) {
+        self.image = image
+        self.key = key
     }
 }
 

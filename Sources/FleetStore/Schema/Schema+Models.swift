@@ -81,4 +81,13 @@ extension Schema {
             PRIMARY KEY (image, base)
         ) STRICT, WITHOUT ROWID;
         """
+
+    /// Models whose images are encrypted on their way, and the images' keys.
+    static let sealing = """
+        ALTER TABLE model ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE image_key (
+            image BLOB PRIMARY KEY NOT NULL,
+            key BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
 }

@@ -17,6 +17,7 @@ enum Schema {
         migrator.registerMigration("4: releases of automation keys") { try $0.execute(sql: automation) }
         migrator.registerMigration("5: claims and certificates of devices") { try $0.execute(sql: enrolment) }
         migrator.registerMigration("6: renewed certificates by their keys") { try $0.execute(sql: renewal) }
+        migrator.registerMigration("7: sealed models") { try $0.execute(sql: sealing) }
         return migrator
     }
 }

@@ -8,7 +8,8 @@ public enum BlobCodec: String, Hashable, Sendable, CaseIterable {
     case deltaZstd = "delta-zstd"
 }
 
-/// `blob/{sha256}/m`, retained: how to pull a blob. The blob's digest is that of the image for `raw` and `zstd`.
+/// `blob/{sha256}/m`, retained: how to pull a blob. The blob's digest is that of the image for `raw` and `zstd`, sealed
+/// or not.
 public struct BlobMap: Hashable, Sendable {
     /// Bytes of all chunks together (encoded).
     public var bytes: Int
@@ -20,12 +21,18 @@ public struct BlobMap: Hashable, Sendable {
     public var imageBytes: Int
     /// The image that a delta starts from.
     public var base: Digest?
-    /// SHA-256 of every chunk.
+    /// SHA-256 of every chunk, as it is published.
     public var chunks: ChunkDigests
+    /// Of a sealed blob, 16 bytes: each chunk is sealed under a key that this salt and the image's key make. Its last
+    /// 16 bytes are the tag.
+    public var seal: [UInt8]?
+
+    /// Bytes of `seal`.
+    public static let sealBytes = 16
 
     public init(
         bytes: Int, chunkBytes: Int, pageChunks: Int, codec: BlobCodec, image: Digest, imageBytes: Int, base: Digest?,
-        chunks: ChunkDigests
+        chunks: ChunkDigests, seal: [UInt8]? = nil
     ) {
         self.bytes = bytes
         self.chunkBytes = chunkBytes
@@ -35,6 +42,7 @@ public struct BlobMap: Hashable, Sendable {
         self.imageBytes = imageBytes
         self.base = base
         self.chunks = chunks
+        self.seal = seal
     }
 }
 
@@ -85,7 +93,7 @@ extension BlobMap: WireMessage {
 
     private enum Key: UInt64, FieldKey {
         case bytes = 1
-        case chunkBytes, pageChunks, codec, image, imageBytes, base, chunks
+        case chunkBytes, pageChunks, codec, image, imageBytes, base, chunks, seal
         static let message: StaticString = "map"
     }
 
@@ -93,7 +101,7 @@ extension BlobMap: WireMessage {
         .fields([
             Key.bytes: .integer(bytes), .chunkBytes: .integer(chunkBytes), .pageChunks: .integer(pageChunks),
             .codec: .text(codec.rawValue), .image: .digest(image), .imageBytes: .integer(imageBytes),
-            .base: base.map(CBOR.digest), .chunks: .bytes(chunks.bytes),
+            .base: base.map(CBOR.digest), .chunks: .bytes(chunks.bytes), .seal: seal.map(CBOR.bytes),
         ])
     }
 
@@ -106,12 +114,16 @@ extension BlobMap: WireMessage {
             pageChunks: try fields.integer(.pageChunks, in: 1...WireLimits.largestPage),
             codec: try fields.choice(.codec), image: try fields.digest(.image),
             imageBytes: try fields.integer(.imageBytes, in: 1...WireLimits.blobBytes),
-            base: try fields.optionalDigest(.base), chunks: try fields.value(.chunks, Self.chunks(_:)))
+            base: try fields.optionalDigest(.base), chunks: try fields.value(.chunks, Self.chunks(_:)),
+            seal: try fields.optional(.seal) { item throws(WireError) in try item.asBytes(limit: Self.sealBytes) })
         guard chunks.count == (bytes - 1) / chunkBytes + 1 else {
             throw WireError(.outOfRange, "map.chunks: \(chunks.count) chunks for \(bytes) bytes")
         }
         guard (codec == .deltaZstd) == (base != nil) else {
             throw WireError(.outOfRange, "map.base: exactly a delta has a base")
+        }
+        if let seal, seal.count != Self.sealBytes || chunkBytes <= WireLimits.tagBytes {
+            throw WireError(.outOfRange, "map.seal: \(Self.sealBytes) bytes, and chunks longer than their tag")
         }
     }
 

@@ -24,15 +24,31 @@ public struct DesiredSlot: Hashable, Sendable {
     /// Where to get the images, the best first: a device takes the first of an image whose base it holds, and without
     /// one the blob of the image's own digest.
     public var sources: [BlobSource]
+    /// The keys of images whose blobs are sealed, for this device alone.
+    public var keys: [ImageKey]
 
     public init(
-        slot: SlotName, release: Digest, activation: ActivationCondition, deadline: Instant, sources: [BlobSource] = []
+        slot: SlotName, release: Digest, activation: ActivationCondition, deadline: Instant, sources: [BlobSource] = [],
+        keys: [ImageKey] = []
     ) {
         self.slot = slot
         self.release = release
         self.activation = activation
         self.deadline = deadline
         self.sources = sources
+        self.keys = keys
+    }
+}
+
+/// The key of an image whose blobs are sealed, in an envelope that only the device of the document can open.
+public struct ImageKey: Hashable, Sendable {
+    public var image: Digest
+    /// 80 bytes; see `KeyEnvelope`.
+    public var envelope: [UInt8]
+
+    public init(image: Digest, envelope: [UInt8]) {
+        self.image = image
+        self.envelope = envelope
     }
 }
 
@@ -77,7 +93,7 @@ extension Desired: WireMessage {
 extension DesiredSlot {
     private enum Key: UInt64, FieldKey {
         case slot = 1
-        case release, activation, deadline, sources
+        case release, activation, deadline, sources, keys
         static let message: StaticString = "desiredSlot"
     }
 
@@ -85,6 +101,7 @@ extension DesiredSlot {
         .fields([
             Key.slot: .name(slot), .release: .digest(release), .activation: activation.cbor,
             .deadline: .instant(deadline), .sources: .array(sources.map(\.cbor)),
+            .keys: .array(keys.map(\.cbor)),
         ])
     }
 
@@ -94,7 +111,19 @@ extension DesiredSlot {
             slot: try fields.name(.slot), release: try fields.digest(.release),
             activation: try fields.value(.activation, ActivationCondition.init(cbor:)),
             deadline: try fields.instant(.deadline),
-            sources: try fields.list(.sources, limit: WireLimits.listItems, of: BlobSource.init(cbor:)))
+            sources: try fields.list(.sources, limit: WireLimits.listItems, of: BlobSource.init(cbor:)),
+            keys: try fields.has(.keys)
+                ? fields.list(.keys, limit: WireLimits.listItems, of: ImageKey.init(cbor:)) : [])
+    }
+}
+
+extension ImageKey {
+    /// `[image, envelope]`.
+    var cbor: CBOR { .array([.digest(image), .bytes(envelope)]) }
+
+    init(cbor: CBOR) throws(WireError) {
+        let items = try cbor.asTuple(2)
+        self.init(image: try items[0].asDigest(), envelope: try items[1].asBytes(limit: WireLimits.envelopeBytes))
     }
 }
 

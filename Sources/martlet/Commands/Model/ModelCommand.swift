@@ -8,9 +8,9 @@ import ModelTools
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
-        abstract: "Push, fetch, list and show models; run, compile, inspect, check and measure files.",
+        abstract: "Push, seal, fetch, list and show models; run, compile, inspect, check and measure files.",
         subcommands: [
-            Push.self, List.self, Show.self, Fetch.self, Run.self, Compile.self, Inspect.self, Replay.self, Bench.self,
+            Push.self, Seal.self, List.self, Show.self, Fetch.self, Run.self, Compile.self, Inspect.self, Replay.self, Bench.self,
             Check.self, Quantize.self,
         ])
 
@@ -37,6 +37,26 @@ struct ModelCommand: AsyncParsableCommand {
         }
     }
 
+    struct Seal: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Encrypt a model's images on their way to the devices, from now on and for good.",
+            discussion: """
+                Each image gets its own key, and a device gets the key with the release that it is to run, in an envelope \
+                that only its signing key opens: neither the broker nor a device of another group can read the image. What \
+                went out before stays readable. docs/trust.md says more.
+                """)
+        @OptionGroup var client: ClientOptions
+        @Argument(help: "The model's name.") var model: String
+
+        func run() async throws {
+            try await client.run { api in
+                try client.show(try await api.put("/api/v1/models/\(model)/seal", [:])) {
+                    "\($0["name"].cell) is sealed: its images go out encrypted"
+                }
+            }
+        }
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List models.")
         @OptionGroup var client: ClientOptions
@@ -46,7 +66,7 @@ struct ModelCommand: AsyncParsableCommand {
                 try client.list(
                     try await api.all("/api/v1/models"),
                     [
-                        ("MODEL", "name"), ("VERSIONS", "versions"), ("CREATED", "createdAt"),
+                        ("MODEL", "name"), ("VERSIONS", "versions"), ("SEALED", "sealed"), ("CREATED", "createdAt"),
                         ("DESCRIPTION", "description"),
                     ])
             }
