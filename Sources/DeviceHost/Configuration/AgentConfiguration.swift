@@ -22,6 +22,7 @@ public struct AgentConfiguration: Sendable {
             device = try DeviceConfiguration(identity: paths.identity, folder: paths.data)
         }
         device.limits = settings.limits
+        device.sealsSamples = settings.sealsSamples
         listen = settings.listen
         logsProgress = settings.logsProgress
     }
@@ -43,13 +44,14 @@ public struct AgentConfiguration: Sendable {
 
     private static func settings(
         _ file: inout KeyValueFile, _ options: AgentOptions
-    ) -> (listen: [LocalAddress], limits: DeviceLimits, logsProgress: Bool) {
+    ) -> (listen: [LocalAddress], limits: DeviceLimits, logsProgress: Bool, sealsSamples: Bool) {
         let listen = Self.listen(&file, options)
         // What `enroller` reads: a used claim may stay where it is.
         for key in ["claim", "enrol_id"] { _ = file.text(key) }
         let limits = Self.limits(&file)
         let logsProgress = file.value("log", expected: "all or problems") { ["all": true, "problems": false][$0] }
-        return (listen, limits, logsProgress ?? true)
+        let sealsSamples = file.value("seal_samples", expected: "yes or no") { ["yes": true, "no": false][$0] }
+        return (listen, limits, logsProgress ?? true, sealsSamples ?? false)
     }
 
     /// Who is to be asked for an identity before anything else: the command line's claim, or that of a configuration whose

@@ -23,6 +23,8 @@ public struct DeviceConfiguration: Sendable {
     /// Tags that releases may be bound to. The controller's own tags of the device are not taken from here.
     public var tags: [String: String]
     public var limits: DeviceLimits
+    /// Samples that wait on the disk are encrypted under a key made of the signing key.
+    public var sealsSamples = false
     /// Seed of sampling and of reconnect jitter; nil takes a random one.
     public var seed: UInt64?
 

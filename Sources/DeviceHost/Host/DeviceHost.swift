@@ -21,7 +21,7 @@ public final class DeviceHost: @unchecked Sendable {
     // MARK: Confined to the loop's thread
 
     let store: DeviceStore
-    /// What was wrong with the store at the start; empty if nothing was.
+    /// What was wrong with the store at the start, and what was given up; empty if nothing was.
     let storeProblem: String
     /// The disk is read-only: the device serves what it has, and keeps nothing new.
     let isFrozen: Bool
@@ -80,7 +80,19 @@ public final class DeviceHost: @unchecked Sendable {
         identity = NextIdentity(configuration.tls, device: configuration.device)
         images = try ImageFolder(path: configuration.folder, files: platform.files)
         let opened = try OpenedStore(folder: configuration.folder, platform: platform)
-        (store, storeProblem, isFrozen) = (opened.store, opened.problem, opened.isFrozen)
+        (store, isFrozen) = (opened.store, opened.isFrozen)
+        var problems = opened.problem.isEmpty ? [] : [opened.problem]
+        do throws(CryptoError) {
+            store.sampleSeal = SampleSeal(
+                key: try configuration.signingKey.sealingKey(for: "martlet spooled samples"),
+                sealsNew: configuration.sealsSamples)
+        } catch {
+            throw DeviceError(.cryptoFailed, error.context)
+        }
+        if !isFrozen, case let foreign = try store.giveUpForeignSamples(), foreign > 0 {
+            problems.append("\(foreign) samples that another identity had sealed are given up")
+        }
+        storeProblem = problems.joined(separator: "; ")
         marker = platform.makeMarker(configuration.folder)
         boot = Hexadecimal.text(try platform.randomBytes(8))
         let fresh = try platform.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }

@@ -1,4 +1,5 @@
 import DeviceCore
+import FleetCrypto
 import FleetModel
 import FleetWire
 
@@ -15,7 +16,7 @@ final class DeviceStore {
     static func path(in folder: String) -> String { "\(folder)/device.db" }
 
     /// The schema that this code writes. Migrations only append.
-    static let schemaVersion = 3
+    static let schemaVersion = 4
 
     private static let migrations = [
         """
@@ -34,7 +35,11 @@ final class DeviceStore {
         "DROP TABLE pull;",
         // A message that may have been sent must stay as it is: the controller may hold it already.
         "ALTER TABLE spool ADD COLUMN sent INTEGER NOT NULL DEFAULT 1;",
+        "ALTER TABLE spool ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;",
     ]
+
+    /// How samples lie in the spool; nil: in the clear, and sealed ones cannot be read.
+    var sampleSeal: SampleSeal?
 
     init(path: String, syncs: Bool = true) throws(DeviceError) {
         database = try Database(path: path, syncs: syncs)
