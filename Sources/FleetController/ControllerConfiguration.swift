@@ -37,6 +37,8 @@ public struct ControllerConfiguration: Sendable {
     public var timeInterval = Interval.minutes(60)
     /// The private key that signs what a delegation allows. Default `keys/automation.pem`.
     public var automationKeyFile: URL
+    /// The key that frames are sealed with in the database: 64 hexadecimal characters. nil: they lie there in the clear.
+    public var frameKeyFile: URL?
     public var webhooks = WebhookLimits()
     public var retention = RetentionLimits()
 

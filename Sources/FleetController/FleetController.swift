@@ -60,7 +60,8 @@ public final class FleetController: Service {
     ) throws {
         attachment = link
         self.configuration = configuration
-        store = try FleetStore(folder: configuration.dataFolder)
+        store = try FleetStore(
+            folder: configuration.dataFolder, frameKey: try configuration.frameKeyFile.map(FrameKeyFile.read))
         blobs = try BlobStore(folder: configuration.blobFolder)
         events = EventHub()
         let context = ControllerContext(

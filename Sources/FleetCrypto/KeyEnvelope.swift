@@ -113,7 +113,8 @@ enum EdwardsPoint {
         var result = [UInt8](repeating: 0, count: 32)
         let isDone =
             BN_set_word(prime, 1) == 1 && BN_lshift(prime, prime, 255) == 1 && BN_sub_word(prime, 19) == 1
-            && BN_lebin2bn(bytes, 32, y) != nil && BN_set_word(above, 1) == 1 && BN_mod_sub(below, above, y, prime, context) == 1
+            && BN_lebin2bn(bytes, 32, y) != nil && BN_set_word(above, 1) == 1
+            && BN_mod_sub(below, above, y, prime, context) == 1
             && BN_mod_add(above, above, y, prime, context) == 1 && BN_mod_inverse(below, below, prime, context) != nil
             && BN_mod_mul(u, above, below, prime, context) == 1 && BN_bn2lebinpad(u, &result, 32) == 32
         guard isDone else { throw .openSSL("an Ed25519 key that has no form on X25519", .malformed) }

@@ -1,3 +1,4 @@
+public import FleetCrypto
 public import Foundation
 public import GRDB
 
@@ -19,19 +20,24 @@ public final class FleetStore: Sendable {
 
     /// Reads run side by side; writes run one after another.
     public let database: DatabasePool
+    /// Makes and reads the frames in it.
+    public let frames: FrameVault
 
     /// Opens the database in a folder, makes both if they are missing and brings the schema up to date.
-    public convenience init(folder: URL) throws {
+    ///
+    /// - Parameter frameKey: seals frames from now on; needed for good once there was one.
+    public convenience init(folder: URL, frameKey: SealingKey? = nil) throws {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
             throw Self.cannotOpen(folder.path, error)
         }
-        try self.init(path: folder.appendingPathComponent(Self.fileName).path)
+        try self.init(path: folder.appendingPathComponent(Self.fileName).path, frameKey: frameKey)
     }
 
     /// Opens the database at a path whose folder exists; a simulation's lies on a VFS of its own.
-    package init(path: String) throws {
+    package init(path: String, frameKey: SealingKey? = nil) throws {
+        frames = FrameVault(key: frameKey)
         do {
             var configuration = GRDB.Configuration()
             configuration.label = "martlet"
@@ -44,6 +50,9 @@ public final class FleetStore: Sendable {
             // GRDB turns this down to NORMAL when it switches to WAL; a commit must survive a power cut.
             try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Schema.migrator.migrate(database)
+            try database.write(frames.check)
+        } catch let error as StoreError {
+            throw error
         } catch {
             throw Self.cannotOpen(path, error)
         }

@@ -2,7 +2,7 @@
 public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Stable codes for programs.
     public enum Code: String, Hashable, Sendable {
-        case cannotOpen, notFound, corruptBlob, blobTooLarge, cannotWriteBlob
+        case cannotOpen, notFound, corruptBlob, blobTooLarge, cannotWriteBlob, damagedFrame, wrongFrameKey
     }
 
     public let code: Code

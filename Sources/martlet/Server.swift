@@ -105,6 +105,7 @@ struct Server {
         configuration.trainers[TrainingService.builtIn] = builtInTrainer
         configuration.trainerEnvironment = settings.list(.trainerEnvironment)
         configuration.trainingLimit = .seconds(Int64(settings.integer(.trainingLimit)))
+        if let file = settings.optional(.frameKey) { configuration.frameKeyFile = URL(fileURLWithPath: file) }
         configuration.retention.reports = days(.reportDays)
         configuration.retention.samples = days(.sampleDays)
         configuration.retention.receipts = days(.receiptDays)

@@ -24,7 +24,7 @@ extension DemoSeed {
             var sample = SampleRecord(
                 device: device, boot: "b\(index % 20)", sequence: sequence, slot: .main, release: releases[0],
                 model: Self.model, number: 1, capturedAt: captured, receivedAt: captured, tag: "f\(100 + index)",
-                probability: chance, kind: .timeseries, frame: FloatVector(values),
+                probability: chance, kind: .timeseries, frame: StoredFrame(values),
                 frameDigest: Self.digest("frame\(index)"), scores: FloatVector(scores),
                 predictedClass: Self.classes[index % 7], confidence: confidence, margin: margin, tags: tags)
             try sample.insert(database)

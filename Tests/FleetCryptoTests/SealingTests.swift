@@ -53,7 +53,9 @@ import Testing
     @Test("keys for different purposes and salts differ")
     func purposes() throws {
         let key = try SealingKey.generate()
-        let all = [key, key.derived(salt: [], for: "a"), key.derived(salt: [], for: "b"), key.derived(salt: [1], for: "a")]
+        let all = [
+            key, key.derived(salt: [], for: "a"), key.derived(salt: [], for: "b"), key.derived(salt: [1], for: "a"),
+        ]
         #expect(Set(all).count == 4)
         #expect(key.derived(salt: [1], for: "a") == all[3])
         let signing = try SigningKey.generate()

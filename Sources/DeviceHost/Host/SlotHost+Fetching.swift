@@ -156,7 +156,8 @@ extension SlotHost {
         }
         let temporary = host.images.temporaryPath(of: image.digest)
         let digest = try BlobDecoder.decode(
-            map.codec, from: files.blob, seal: try host.seal(of: map, blob), base: map.base.map(host.images.path(of:)), to: temporary, limit: image.bytes,
+            map.codec, from: files.blob, seal: try host.seal(of: map, blob), base: map.base.map(host.images.path(of:)),
+            to: temporary, limit: image.bytes,
             in: host.files)
         guard digest == image.digest || host.platform.bugs.contains(.unverifiedImage) else {
             host.files.remove(temporary)
@@ -173,7 +174,8 @@ extension DeviceHost {
         let keys = desired?.slots.lazy.flatMap(\.keys).first { $0.image == map.image }
         guard let envelope = keys?.envelope else {
             throw DeviceError(
-                .wrongContent, "blob \(blob.short) is sealed, and the desired document has no key of image \(map.image.short)")
+                .wrongContent,
+                "blob \(blob.short) is sealed, and the desired document has no key of image \(map.image.short)")
         }
         do throws(CryptoError) {
             let key = try KeyEnvelope.open(envelope, with: configuration.signingKey)

@@ -30,7 +30,8 @@ extension DeviceStore {
     }
 
     /// A message as it lies on the disk.
-    private func stored(_ part: [UInt8], of stream: StreamKind) throws(DeviceError) -> (bytes: [UInt8], isSealed: Bool) {
+    private func stored(_ part: [UInt8], of stream: StreamKind) throws(DeviceError) -> (bytes: [UInt8], isSealed: Bool)
+    {
         guard stream == .sample, let sampleSeal, sampleSeal.sealsNew else { return (part, false) }
         do throws(CryptoError) { return (try sampleSeal.key.seal(part), true) } catch {
             throw DeviceError(.cryptoFailed, error.context)

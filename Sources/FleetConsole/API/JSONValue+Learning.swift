@@ -90,9 +90,11 @@ extension JSONValue {
     }
 
     /// A sample with its values, and with shape and classes where its release is known.
-    init(_ sample: SampleRecord, description: (input: FrameDescription, classes: [String])?) {
+    init(
+        _ sample: SampleRecord, values: [Float], description: (input: FrameDescription, classes: [String])?
+    ) {
         var members = JSONValue(sample).members
-        members["values"] = .array(sample.frame.values.map { .real(Double($0)) })
+        members["values"] = .array(values.map { .real(Double($0)) })
         members["scores"] = .array(sample.scores.values.map { .real(Double($0)) })
         members["classes"] = .strings(description?.classes ?? [])
         members["input"] = description.map { JSONValue($0.input) } ?? .null

@@ -86,6 +86,8 @@ enum SamplesAPI {
     }
 
     private static func document(_ sample: SampleRecord, _ call: APIRequest) async throws -> JSONValue {
-        JSONValue(sample, description: try await call.controller.samples.description(of: sample))
+        JSONValue(
+            sample, values: try call.store.frames.values(sample.frame),
+            description: try await call.controller.samples.description(of: sample))
     }
 }

@@ -110,6 +110,7 @@ enum AnnotatePage {
         let classes = described?.classes ?? [record.predictedClass]
         let scores = record.scores.values
         let order = classes.indices.sorted { score(scores, $0) > score(scores, $1) }
+        let values = try call.store.frames.values(record.frame)
         let second = order.dropFirst().first.map { "\(classes[$0]) at \(Format.percent(score(scores, $0)))" } ?? "none"
         let choices = classes.enumerated().map { index, name in
             let key = index < keys.count ? keys[index] : ""
@@ -120,8 +121,8 @@ enum AnnotatePage {
         }
         return Sample(
             id: record.id ?? 0, heading: "Sample \(record.id ?? 0)", captured: call.time(record.capturedAt),
-            plot: described.flatMap { plot(record, $0.input) },
-            columns: described.flatMap { columns(record, $0.input) },
+            plot: described.flatMap { plot(values, $0.input) },
+            columns: described.flatMap { columns(values, $0.input) },
             guess: record.predictedClass, confidence: Format.percent(record.confidence), second: second,
             version: record.version.description, device: record.device.text, tags: DeviceText.tags(record.tags),
             probability: "probability \(Format.decimal(record.probability, 3))", judged: judged(record),
@@ -141,25 +142,25 @@ enum AnnotatePage {
         }
     }
 
-    private static func plot(_ record: SampleRecord, _ input: FrameDescription) -> ChartView? {
+    private static func plot(_ values: [Float], _ input: FrameDescription) -> ChartView? {
         switch input.kind {
         case .timeseries:
             ChartView(
-                svg: FramePlot.timeSeries(record.frame.values, input),
+                svg: FramePlot.timeSeries(values, input),
                 legend: input.channels.enumerated().map { index, channel in
                     ChartView.Entry(
                         name: channel.unit.isEmpty ? channel.name : "\(channel.name) (\(channel.unit))",
                         style: index % 8,
                         value: nil, isOver: false)
                 })
-        case .image: ChartView(svg: FramePlot.image(record.frame.values, input), legend: [])
+        case .image: ChartView(svg: FramePlot.image(values, input), legend: [])
         case .table: nil
         }
     }
 
-    private static func columns(_ record: SampleRecord, _ input: FrameDescription) -> Columns? {
+    private static func columns(_ values: [Float], _ input: FrameDescription) -> Columns? {
         guard input.kind == .table else { return nil }
-        let cells = zip(input.channels, record.frame.values).map { channel, value in
+        let cells = zip(input.channels, values).map { channel, value in
             FactView(
                 name: channel.name,
                 value: "\(Format.decimal(Double(value), value == value.rounded() ? 0 : 3)) \(channel.unit)")

@@ -31,7 +31,7 @@ struct DatasetCut {
                 .fetchCursor(database)
             while let sample = try samples.next() {
                 guard let name = sample.verdictClass, dataset.classes.contains(name),
-                    sample.frame.values.count == dataset.input.valueCount,
+                    sample.frame.count == dataset.input.valueCount,
                     selector.matches(sample.device, tags: sample.tags)
                 else { continue }
                 try Self.requireRoom(items)
@@ -64,7 +64,7 @@ struct DatasetCut {
     }
 
     static func items(
-        _ database: Database, _ name: String, _ version: Int, from start: Int, limit: Int
+        _ database: Database, _ vault: FrameVault, _ name: String, _ version: Int, from start: Int, limit: Int
     ) throws -> [DatasetItem] {
         let rows = try Row.fetchCursor(
             database,
@@ -82,12 +82,12 @@ struct DatasetCut {
         let decoder = JSONDecoder()
         while let row = try rows.next() {
             let tags: String = row["tags"]
-            let frame: FloatVector = row["frame"]
+            let frame: StoredFrame = row["frame"]
             items.append(
                 DatasetItem(
                     ordinal: row["ordinal"], device: row["device"],
                     tags: try decoder.decode([String: String].self, from: Data(tags.utf8)),
-                    className: row["className"], values: frame.values, probability: row["probability"],
+                    className: row["className"], values: try vault.values(frame), probability: row["probability"],
                     sample: row["sample"]))
         }
         return items

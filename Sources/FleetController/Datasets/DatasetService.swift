@@ -48,11 +48,14 @@ public struct DatasetService: Sendable {
             throw ControllerError.notFound("dataset", name)
         }
         for (index, frame) in frames.enumerated() { try Self.check(frame, at: index, of: dataset) }
+        let vault = context.store.frames
         var added = 0
         for start in stride(from: 0, to: frames.count, by: Self.importBatch) {
             let batch = frames[start..<min(start + Self.importBatch, frames.count)]
             let now = context.now()
-            added += try await context.write { database, _ in try Self.insert(database, batch, into: name, at: now) }
+            added += try await context.write { database, _ in
+                try Self.insert(database, vault, batch, into: name, at: now)
+            }
         }
         let result = ImportResult(added: added, known: frames.count - added)
         try await context.perform(Command("datasets.import", by: caller, role: .operator, subject: name)) { _, scope in
@@ -96,12 +99,13 @@ public struct DatasetService: Sendable {
     public func items(_ name: String, version: Int, from start: Int = 0, limit: Int = .max) async throws
         -> [DatasetItem]
     {
-        try await context.read { database in
+        let vault = context.store.frames
+        return try await context.read { database in
             guard
                 try DatasetVersionRecord.filter(Column("dataset") == name && Column("number") == version)
                     .fetchCount(database) == 1
             else { throw ControllerError.notFound("dataset version", "\(name):\(version)") }
-            return try DatasetCut.items(database, name, version, from: start, limit: limit)
+            return try DatasetCut.items(database, vault, name, version, from: start, limit: limit)
         }
     }
 
@@ -121,15 +125,16 @@ public struct DatasetService: Sendable {
     }
 
     private static func insert(
-        _ database: Database, _ frames: ArraySlice<ImportedFrame>, into name: String, at now: Instant
+        _ database: Database, _ vault: FrameVault, _ frames: ArraySlice<ImportedFrame>, into name: String,
+        at now: Instant
     ) throws -> Int {
         var added = 0
         for frame in frames {
             let vector = FloatVector(frame.values)
             let digest = SHA256.hash([UInt8]("\(frame.device)\u{0}\(frame.className)\u{0}".utf8) + [UInt8](vector.data))
             var record = DatasetFrameRecord(
-                dataset: name, device: frame.device, className: frame.className, frame: vector, tags: frame.tags,
-                digest: digest, createdAt: now)
+                dataset: name, device: frame.device, className: frame.className, frame: try vault.stored(frame.values),
+                tags: frame.tags, digest: digest, createdAt: now)
             try record.insert(database, onConflict: .ignore)
             added += database.changesCount
         }

@@ -15,12 +15,13 @@ enum ImageKeys {
         if let record = try ImageKeyRecord.first(database, where: "image = ?", [image]) {
             return SealingKey([UInt8](record.key))
         }
-        let mustBeSealed: Bool = try database.value(
-            """
-            SELECT EXISTS (
-                SELECT 1 FROM image JOIN model ON model.name = image.model WHERE image.digest = ?1 AND model.sealed
-            ) AND NOT EXISTS (SELECT 1 FROM delivery WHERE image = ?1)
-            """, [image]) ?? false
+        let mustBeSealed: Bool =
+            try database.value(
+                """
+                SELECT EXISTS (
+                    SELECT 1 FROM image JOIN model ON model.name = image.model WHERE image.digest = ?1 AND model.sealed
+                ) AND NOT EXISTS (SELECT 1 FROM delivery WHERE image = ?1)
+                """, [image]) ?? false
         guard mustBeSealed else { return nil }
         let key = try SealingKey.generate()
         try ImageKeyRecord(image: image, key: Data(key.bytes)).insert(database)
@@ -28,7 +29,8 @@ enum ImageKeys {
     }
 
     /// The keys that a slot's device needs for the release that the slot is to run.
-    static func envelopes(_ database: Database, _ slot: DeviceSlotRecord, of device: DeviceRecord) throws -> [ImageKey] {
+    static func envelopes(_ database: Database, _ slot: DeviceSlotRecord, of device: DeviceRecord) throws -> [ImageKey]
+    {
         let images: [Digest] = try database.values(
             """
             SELECT part.image FROM release

@@ -16,7 +16,7 @@ extension IngestTransaction {
         guard sample.partCount > 1 else { return try insert(sample, of: device) }
         try SamplePartRecord(
             device: device.id, boot: sample.boot, sequence: Int64(sample.sequence), part: sample.part,
-            partCount: sample.partCount, payload: Data(encoded), receivedAt: now
+            partCount: sample.partCount, payload: try context.store.frames.stored(part: encoded), receivedAt: now
         ).insert(database, onConflict: .ignore)
         if let whole = try assemble(sample, device.id) {
             try insert(whole, of: device)
@@ -37,7 +37,7 @@ extension IngestTransaction {
         guard records.count == sample.partCount, records.allSatisfy({ $0.partCount == sample.partCount }),
             records.map(\.part) == Array(0..<sample.partCount)
         else { return nil }
-        let messages = try records.map { try SampleMessage(decoding: [UInt8]($0.payload)) }
+        let messages = try records.map { try SampleMessage(decoding: context.store.frames.part($0.payload)) }
         guard var whole = messages.first else { return nil }
         whole.values = messages.flatMap(\.values)
         whole.partCount = 1
@@ -66,7 +66,8 @@ extension IngestTransaction {
             return
         }
         let tags = try DeviceQueries.tags(database, of: device.id)
-        var record = SampleRecord(sample, of: device, tags: tags, part: part, receivedAt: now)
+        var record = try SampleRecord(
+            sample, of: device, tags: tags, part: part, receivedAt: now, vault: context.store.frames)
         try record.insert(database, onConflict: .ignore)
         let isNew = database.changesCount > 0
         try commit(device.id, sample.boot, .sample, sample.sequence, isNew: isNew)
@@ -78,19 +79,18 @@ extension SampleRecord {
     /// The row of a whole sample that fits the release's part.
     init(
         _ sample: SampleMessage, of device: DeviceRecord, tags: [String: String], part: ReleasePart,
-        receivedAt: Instant
-    ) {
+        receivedAt: Instant, vault: FrameVault
+    ) throws {
         let ranked = sample.scores.indices.sorted { sample.scores[$0] > sample.scores[$1] }
         let top = ranked.first ?? 0
         let first = ranked.first.map { sample.scores[$0] } ?? 0
         let second = ranked.dropFirst().first.map { sample.scores[$0] } ?? 0
-        let frame = FloatVector(sample.values)
         self.init(
             device: device.id, boot: sample.boot, sequence: Int64(sample.sequence), slot: sample.slot,
             release: sample.release, model: part.version.model, number: part.version.number,
             capturedAt: sample.captured, receivedAt: receivedAt, tag: sample.tag,
-            probability: Double(sample.probability), kind: part.input.kind, frame: frame,
-            frameDigest: SHA256.hash(frame.data), scores: FloatVector(sample.scores),
+            probability: Double(sample.probability), kind: part.input.kind, frame: try vault.stored(sample.values),
+            frameDigest: SHA256.hash(FloatVector(sample.values).data), scores: FloatVector(sample.scores),
             predictedClass: part.classes.indices.contains(top) ? part.classes[top] : "", confidence: Double(first),
             margin: Double(first - second), station: device.station, tags: tags)
     }

@@ -74,14 +74,14 @@ public struct DatasetFrameRecord: Codable, Hashable, Sendable, FetchableRecord, 
     public var dataset: String
     public var device: DeviceID
     public var className: String
-    public var frame: FloatVector
+    public var frame: StoredFrame
     public var tags: [String: String]
     /// Of device, class and values: importing a file twice adds nothing.
     public var digest: Digest
     public var createdAt: Instant
 
     public init(
-        id: Int64? = nil, dataset: String, device: DeviceID, className: String, frame: FloatVector,
+        id: Int64? = nil, dataset: String, device: DeviceID, className: String, frame: StoredFrame,
         tags: [String: String], digest: Digest, createdAt: Instant
     ) {
         self.id = id

@@ -125,8 +125,8 @@ public struct SampleRecord: Codable, Hashable, Sendable, FetchableRecord, Mutabl
     public var probability: Double
     public var kind: FrameKind
     /// Raw values, row by row.
-    public var frame: FloatVector
-    /// SHA-256 of the frame's stored bytes: equal frames are labelled once.
+    public var frame: StoredFrame
+    /// SHA-256 of the frame's plain bytes: equal frames are labelled once.
     public var frameDigest: Digest
     /// Probabilities in class order.
     public var scores: FloatVector
@@ -147,7 +147,7 @@ public struct SampleRecord: Codable, Hashable, Sendable, FetchableRecord, Mutabl
     public init(
         id: Int64? = nil, device: DeviceID, boot: String, sequence: Int64, slot: SlotName, release: Digest,
         model: ModelName, number: Int, capturedAt: Instant, receivedAt: Instant, tag: String, probability: Double,
-        kind: FrameKind, frame: FloatVector, frameDigest: Digest, scores: FloatVector, predictedClass: String,
+        kind: FrameKind, frame: StoredFrame, frameDigest: Digest, scores: FloatVector, predictedClass: String,
         confidence: Double, margin: Double, station: StationID? = nil, tags: [String: String],
         verdict: AnnotationVerdict? = nil, verdictClass: String? = nil, annotatedAt: Instant? = nil
     ) {
@@ -192,7 +192,7 @@ public struct SamplePartRecord: Codable, Hashable, Sendable, FetchableRecord, Pe
     public var sequence: Int64
     public var part: Int
     public var partCount: Int
-    /// The encoded `SampleMessage`.
+    /// The encoded `SampleMessage`, as `FrameVault` stores it.
     public var payload: Data
     public var receivedAt: Instant
 

@@ -104,4 +104,8 @@ extension Schema {
             PRIMARY KEY (device, boot, stream)
         ) STRICT, WITHOUT ROWID;
         """
+
+    /// Parts of samples begin with a mark that says whether they are sealed; those without one come again, as nobody
+    /// acknowledged them.
+    static let markedParts = "DELETE FROM sample_part;"
 }

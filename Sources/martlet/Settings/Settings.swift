@@ -61,6 +61,9 @@ extension Setting {
         "Environment variables that trainers get beside PATH, HOME, TMPDIR and LANG, by name.")
     static let reportDays = Setting(
         "retention.reports", .integer(0...36_500), default: "90", "Days that reports are kept; 0 is for ever.")
+    static let frameKey = Setting(
+        "samples.frame_key", .path, default: "",
+        "File of 64 hexadecimal characters: seals frames in the database, and is needed for good from then on.")
     static let sampleDays = Setting(
         "retention.samples", .integer(0...36_500), default: "180",
         "Days that samples are kept that nobody annotated and no dataset version holds; 0 is for ever.")
@@ -79,6 +82,6 @@ enum Settings {
         .brokerAuthority,
         .brokerCertificate, .brokerKey, .initKeys, .threshold, .root, .timeKey, .timeSeconds, .automationKey,
         .reportSeconds, .groupBy, .retainedBytes, .trainers,
-        .trainingLimit, .trainerEnvironment, .reportDays, .sampleDays, .receiptDays, .logLevel,
+        .trainingLimit, .trainerEnvironment, .frameKey, .reportDays, .sampleDays, .receiptDays, .logLevel,
     ]
 }

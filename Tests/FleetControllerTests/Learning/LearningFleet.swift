@@ -119,7 +119,8 @@ final class LearningFleet {
                 var sample = SampleRecord(
                     device: DeviceID(unchecked: "l\(index % 3)"), boot: "b", sequence: Int64(index), slot: .main,
                     release: SHA256.hash(Array("m-1".utf8)), model: version.model, number: version.number,
-                    capturedAt: now, receivedAt: now, tag: "", probability: 0.25, kind: .table, frame: values,
+                    capturedAt: now, receivedAt: now, tag: "", probability: 0.25, kind: .table,
+                    frame: StoredFrame(values.values),
                     frameDigest: SHA256.hash([UInt8](values.data)), scores: [0.5, 0.5],
                     predictedClass: frame.className == "high" ? "low" : "high", confidence: 0.5, margin: 0,
                     tags: ["side": "L"], verdict: .class, verdictClass: frame.className, annotatedAt: now)
@@ -144,7 +145,8 @@ final class LearningFleet {
                 var sample = SampleRecord(
                     device: id, boot: "b", sequence: Int64(index), slot: .main,
                     release: SHA256.hash(Array("m-1".utf8)), model: version.model, number: version.number,
-                    capturedAt: now, receivedAt: now, tag: "", probability: 0.25, kind: .table, frame: values,
+                    capturedAt: now, receivedAt: now, tag: "", probability: 0.25, kind: .table,
+                    frame: StoredFrame(values.values),
                     frameDigest: SHA256.hash([UInt8](values.data)), scores: [0.1, 0.9], predictedClass: "high",
                     confidence: 0.9, margin: 0.8, tags: ["side": "R"], verdict: .class, verdictClass: "high",
                     annotatedAt: now)

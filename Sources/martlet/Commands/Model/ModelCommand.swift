@@ -10,7 +10,8 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Push, seal, fetch, list and show models; run, compile, inspect, check and measure files.",
         subcommands: [
-            Push.self, Seal.self, List.self, Show.self, Fetch.self, Run.self, Compile.self, Inspect.self, Replay.self, Bench.self,
+            Push.self, Seal.self, List.self, Show.self, Fetch.self, Run.self, Compile.self, Inspect.self, Replay.self,
+            Bench.self,
             Check.self, Quantize.self,
         ])
 
