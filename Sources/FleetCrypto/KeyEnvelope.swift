@@ -1,5 +1,4 @@
 internal import COpenSSL
-public import FleetModel
 
 /// A key on its way to one device: nobody else who sees the envelope can take it out.
 ///
@@ -28,9 +27,7 @@ public enum KeyEnvelope {
         let point = try EdwardsPoint.montgomery(receiver)
         let ownPoint = try handle.rawPublicKey()
         let wrapping = try wrappingKey(handle, peer: point, envelope: ownPoint, receiver: point)
-        let sealed = try key.bytes.withUnsafeBytes { (raw) throws(CryptoError) in
-            try wrapping.seal(raw, nonce: SealingKey.nonce(ofPart: 0))
-        }
+        let sealed = try wrapping.seal(key.bytes, nonce: SealingKey.nonce(ofPart: 0))
         return ownPoint + sealed
     }
 
@@ -45,9 +42,7 @@ public enum KeyEnvelope {
         let ownPoint = Array(envelope.prefix(pointBytes))
         let wrapping = try wrappingKey(
             handle, peer: ownPoint, envelope: ownPoint, receiver: try handle.rawPublicKey())
-        let bytes = try envelope.dropFirst(pointBytes).withUnsafeBytes { (raw) throws(CryptoError) in
-            try wrapping.open(raw, nonce: SealingKey.nonce(ofPart: 0))
-        }
+        let bytes = try wrapping.open(Array(envelope.dropFirst(pointBytes)), nonce: SealingKey.nonce(ofPart: 0))
         guard let key = SealingKey(bytes) else { throw CryptoError(.malformed, "the envelope holds no key") }
         return key
     }

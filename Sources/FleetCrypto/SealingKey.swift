@@ -72,20 +72,30 @@ public struct SealingKey: Hashable, Sendable {
         return output
     }
 
+    func seal(_ bytes: [UInt8], nonce: [UInt8]) throws(CryptoError) -> [UInt8] {
+        try bytes.withUnsafeBufferPointer { (buffer) throws(CryptoError) in
+            try seal(UnsafeRawBufferPointer(buffer), nonce: nonce)
+        }
+    }
+
+    func open(_ sealed: [UInt8], nonce: [UInt8]) throws(CryptoError) -> [UInt8] {
+        try sealed.withUnsafeBufferPointer { (buffer) throws(CryptoError) in
+            try open(UnsafeRawBufferPointer(buffer), nonce: nonce)
+        }
+    }
+
     // MARK: One thing alone
 
     /// A fresh nonce, the sealed bytes and the tag.
     public func seal(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8] {
         let nonce = try SecureRandom.bytes(Self.nonceBytes)
-        return nonce + (try bytes.withUnsafeBytes { (raw) throws(CryptoError) in try seal(raw, nonce: nonce) })
+        return nonce + (try seal(bytes, nonce: nonce))
     }
 
     /// What `seal` made of some bytes.
     public func open(_ sealed: [UInt8]) throws(CryptoError) -> [UInt8] {
         let nonce = Array(sealed.prefix(Self.nonceBytes))
-        return try sealed.dropFirst(Self.nonceBytes).withUnsafeBytes { (raw) throws(CryptoError) in
-            try open(raw, nonce: nonce)
-        }
+        return try open(Array(sealed.dropFirst(Self.nonceBytes)), nonce: nonce)
     }
 }
 

@@ -28,7 +28,7 @@ final class ChunkCutter {
     /// Gives what is left.
     func finish<Failure>(each: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
         guard !chunk.isEmpty else { return }
-        try chunk.withUnsafeBytes { (bytes) throws(Failure) in try each(bytes) }
+        try chunk.withUnsafeBufferPointer { (bytes) throws(Failure) in try each(UnsafeRawBufferPointer(bytes)) }
         chunk.removeAll(keepingCapacity: true)
     }
 }

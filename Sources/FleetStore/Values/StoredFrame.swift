@@ -1,4 +1,4 @@
-public import FleetCrypto
+import FleetCrypto
 public import Foundation
 public import GRDB
 
@@ -87,8 +87,8 @@ public struct FrameVault: Sendable {
             let seal = try sealed(Data(Self.sentence.utf8))
             return try SettingRecord(key: Self.settingKey, value: seal.base64EncodedString()).insert(database)
         }
-        let opened = Data(base64Encoded: stored).flatMap { try? opened($0) }
-        let isRight = opened == Data(Self.sentence.utf8)
+        let sentence = Data(base64Encoded: stored).flatMap { try? opened($0) }
+        let isRight = sentence == Data(Self.sentence.utf8)
         guard isRight else {
             throw StoreError(
                 .wrongFrameKey,
