@@ -16,17 +16,21 @@ public final class Agent: Sendable {
     /// Reads the configuration, opens the device's folder and the local API's sockets.
     ///
     /// - Parameters:
+    ///   - process: what an update of the agent replaces.
     ///   - manager: the service manager to tell, if there is one.
     ///   - write: takes one line of the log at a time, on any thread.
     public init(
-        _ options: AgentOptions, manager: ServiceManager? = .current, write: @escaping @Sendable (String) -> Void
+        _ options: AgentOptions, process: AgentProcess,
+        manager: ServiceManager? = .current, write: @escaping @Sendable (String) -> Void
     ) throws(DeviceError) {
         let configuration = try AgentConfiguration(options)
         let log = AgentLog(showsProgress: configuration.logsProgress, write: write)
         do throws(MQTTError) { loop = try MQTTLoop() } catch {
             throw DeviceError(.socketFailed, error.context)
         }
-        let host = try DeviceHost(configuration: configuration.device, loop: loop) { notice in log.note(notice) }
+        var platform = DevicePlatform.system(loop: loop)
+        platform.program = process
+        let host = try DeviceHost(configuration: configuration.device, platform: platform) { log.note($0) }
         var servers: [LocalServer] = []
         for address in configuration.listen {
             servers.append(try LocalServer(host: host, loop: loop, address: address))
