@@ -71,11 +71,9 @@ struct AgentUpdateTests {
             _ phase: InstallPhase, _ failure: InstallFailure, _ part: String, seconds: Double = 30,
             sourceLocation: SourceLocation = #_sourceLocation
         ) {
-            eventually("\(failure) is reported", seconds: seconds, sourceLocation: sourceLocation) {
-                slot?.phase == phase && slot?.failure == failure
+            eventually("\(failure): \(part)", seconds: seconds, sourceLocation: sourceLocation) {
+                slot?.phase == phase && slot?.failure == failure && slot?.detail.contains(part) == true
             }
-            let detail = slot?.detail ?? ""
-            #expect(detail.contains(part), "\(detail)", sourceLocation: sourceLocation)
         }
     }
 
@@ -170,7 +168,7 @@ struct AgentUpdateTests {
         let people = bench.fleet.controller.trust.people
         let program = TestProgram.script("exit 0")
         try bench.offer(try TestRelease(agent: program, version: 1), generation: 1, keys: [people[0]])
-        bench.expectEnd(.failed, .tooFewSignatures, "")
+        bench.expectEnd(.failed, .tooFewSignatures, "1 of 2")
         try bench.offer(try TestRelease(agent: program, version: 2, hardware: ["toaster"]), generation: 2)
         bench.expectEnd(.failed, .wrongHardware, "toaster")
         try bench.offer(try TestRelease(agent: program, version: 3, hardware: []), generation: 3)
