@@ -87,6 +87,8 @@ struct AgentUpdateTests {
         eventually("it is committed", seconds: 30) { bench.slot?.phase == .committed && bench.slot?.champion == digest }
         #expect(bench.runs(first))
         #expect(bench.agent.pid == pid && bench.service.ends == 0)
+        let told = bench.agent.told()
+        #expect(told.count { $0 == "READY=1" } == 2 && !told.contains("STOPPING=1"))
         let receipt = bench.fleet.controller.receipts(bench.agent.id, .agent).last
         #expect(receipt?.image == SHA256.hash(first.image) && receipt?.release == digest)
         let status = bench.agent.ask("GET", "/martlet/v1/status")?.value["slots"]?.list?.first
@@ -138,6 +140,24 @@ struct AgentUpdateTests {
         bench.expectEnd(.rolledBack, .crashed, "ended 3 times before it was confirmed", seconds: 60)
         #expect(bench.runs(good))
         #expect(bench.slot?.champion != nil)
+    }
+
+    @Test("a program that lives and does not reach the broker goes back by itself in time, and says why")
+    func lost() throws {
+        let bench = try Bench("lost")
+        defer { bench.service.stop() }
+        let folder = bench.agent.folder.path()
+        try FileManager.default.copyItem(atPath: "\(folder)/identity", toPath: "\(folder)/elsewhere")
+        try bench.agent.write("id = lost\nbroker_host = 127.0.0.1\nbroker_port = 1\n", "elsewhere/device.conf")
+        let settings = try String(contentsOfFile: "\(folder)/agent.conf", encoding: .utf8)
+        try bench.agent.write(
+            settings.replacing("\(folder)/identity", with: "\(folder)/elsewhere"), "elsewhere.conf")
+        let real = try TestAgent.binary().path()
+        let program = TestProgram.script("exec \(real) --config \(folder)/elsewhere.conf")
+        try bench.offer(try TestRelease(agent: program, version: 1), generation: 1)
+        bench.expectEnd(.rolledBack, .crashed, "not confirmed within 4 s: it does not reach the broker")
+        #expect(bench.service.ends == 0)
+        #expect(try bench.runsInstalled)
     }
 
     @Test("what cannot run here is refused before it is tried: other machines, no programs, failed and slow checks")

@@ -7,6 +7,7 @@ public final class Agent: Sendable {
     private let options: AgentOptions
     private let loop: MQTTLoop
     private let host: DeviceHost
+    private let process: AgentProcess
     private let servers: [LocalServer]
     private let manager: ServiceManager?
     private let log: AgentLog
@@ -36,6 +37,7 @@ public final class Agent: Sendable {
             servers.append(try LocalServer(host: host, loop: loop, address: address))
         }
         self.options = options
+        self.process = process
         self.manager = manager
         self.log = log
         self.host = host
@@ -59,7 +61,12 @@ public final class Agent: Sendable {
     ///
     /// - Parameter completion: called on the loop's thread.
     public func stop(completion: @escaping @Sendable () -> Void) {
-        manager?.tell(.stopping)
+        // To the manager a service that goes over to another program never stops.
+        if process.isGoingOver {
+            manager?.tell(.status("going over to another program"))
+        } else {
+            manager?.tell(.stopping)
+        }
         for server in servers { server.stop() }
         host.stop(completion: completion)
     }

@@ -52,9 +52,12 @@ public final class AgentProcess: AgentProgram {
 
     package func confirm() { alarm(0) }
 
+    /// It is drained so that another program takes its place.
+    var isGoingOver: Bool { isRestarting.withLock { $0 } }
+
     /// Goes over to the installed program, if that is why the agent was drained; else, or if it cannot, returns.
     public func relaunchIfWanted() {
-        guard isRestarting.withLock({ $0 }) else { return }
+        guard isGoingOver else { return }
         alarm(0)
         Self.replace(by: launcher)
     }

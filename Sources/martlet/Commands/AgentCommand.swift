@@ -17,7 +17,7 @@ struct AgentCommand: AsyncParsableCommand {
                   martlet agent push .build-agent/martlet-agent --version 1.4.0 --hardware x86_64-generic
                   martlet release create martlet-agent:1 --key ops.pem
                   martlet release approve martlet-agent-1 --key lead.pem
-                  martlet rollout create martlet-agent-1 ...
+                  martlet rollout start martlet-agent-1 --wave canary:0.1 --wave rest:1
                 A device that finds it wanting goes back by itself (docs/device.md).
                 """)
         @OptionGroup var client: ClientOptions
