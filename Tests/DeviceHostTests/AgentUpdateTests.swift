@@ -112,6 +112,33 @@ struct AgentUpdateTests {
         bench.expectEnd(.failed, .oldCounter, "accepted was 2")
     }
 
+    @Test("without its record a device goes over again to what its database wants; a damaged program is fetched")
+    func recovery() throws {
+        let bench = try Bench("recovery")
+        defer { bench.service.stop() }
+        let release = try TestRelease(agent: TestProgram.agent(1), version: 1)
+        try bench.offer(release, generation: 1)
+        eventually("it is committed", seconds: 30) { bench.slot?.phase == .committed && bench.runs(release) }
+
+        // As after a power cut between the store of the database and that of the record.
+        try FileManager.default.removeItem(at: bench.agent.state.appending(path: "agent"))
+        kill(bench.agent.pid, SIGKILL)
+        eventually("the installed program goes over again", seconds: 20) {
+            bench.service.ends == 1 && bench.runs(release)
+        }
+
+        let file = bench.agent.state.appending(path: "images/\(SHA256.hash(release.image).hex)")
+        var bytes = try Data(contentsOf: file)
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: file, options: .atomic)
+        kill(bench.agent.pid, SIGKILL)
+        eventually("it is whole again, and runs", seconds: 40) {
+            bench.service.ends == 2 && bench.runs(release) && (try? Data(contentsOf: file)) == Data(release.image)
+        }
+        eventually("and is committed", seconds: 20) { bench.slot?.phase == .committed }
+        #expect(bench.agent.log.contains("is damaged or gone: starting the one before"))
+    }
+
     @Test("a program that ends at once is left after three starts, with the reason; the one before goes on")
     func crashing() throws {
         let bench = try Bench("crashing")
