@@ -26,8 +26,13 @@ public struct DeviceLimits: Sendable {
     /// Messages that were chosen to be kept are stored together after this long: one sync for many.
     public var flushDelay = Interval(milliseconds: 50)
 
+    /// A new agent must have confirmed itself after this: connected, with every model serving, for its probation.
+    public var agentConfirm = Interval.seconds(300)
+
     public init() {}
 
+    /// Seconds that `agentConfirm` may be.
+    static let agentConfirmRange = 4...86_400
     /// Timed inferences of a golden proof, at least.
     static let proofRuns = 25
     /// Receipts that are kept for a slot, as in `ReportedSlot`.

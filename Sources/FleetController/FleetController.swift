@@ -21,6 +21,7 @@ public final class FleetController: Service {
     public let devices: DeviceService
     public let enrolment: EnrolmentService
     public let models: ModelService
+    public let agents: AgentService
     public let releases: ReleaseService
     public let rollouts: RolloutService
     public let samples: SampleService
@@ -72,6 +73,7 @@ public final class FleetController: Service {
         let deliver: @Sendable () -> Void = { delivering.wake() }
         devices = DeviceService(context: context, pki: pki, deliver: deliver)
         enrolment = EnrolmentService(context: context, pki: pki, deliver: deliver)
+        agents = AgentService(context: context)
         models = ModelService(context: context, compile: compile ?? ONNXCompilation.compile)
         releases = ReleaseService(context: context)
         rollouts = RolloutService(context: context, deliver: deliver)

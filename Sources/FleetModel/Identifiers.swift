@@ -62,6 +62,9 @@ public struct StationID: CheckedName {
 public struct ModelName: CheckedName {
     public let text: String
     public init(unchecked text: String) { self.text = text }
+
+    /// The line of versions that are programs of devices, not models.
+    public static let agent = ModelName(unchecked: "martlet-agent")
 }
 
 /// A release's name for people, such as `shoulder-2`. Machines use the manifest's digest.
@@ -77,6 +80,8 @@ public struct SlotName: CheckedName {
 
     /// The slot of a device that runs a single model.
     public static let main = SlotName(unchecked: "main")
+    /// Where a device keeps its own program. No model goes there, and an agent nowhere else.
+    public static let agent = SlotName(unchecked: "agent")
 }
 
 /// A signing key: the first 16 bytes of the SHA-256 of its raw public key, in hexadecimal.

@@ -66,8 +66,16 @@ public struct Compatibility: Hashable, Sendable {
     }
 }
 
-/// One model in a release, with all that it needs.
+/// What a part of a release installs.
+public enum PartKind: Hashable, Sendable {
+    case model
+    /// The device's own program. `version` is what it calls itself, such as `1.4.0`: for people.
+    case agent(version: String)
+}
+
+/// One model in a release, with all that it needs; or the device's own program (`agent`).
 public struct ReleasePart: Hashable, Sendable {
+    public var kind = PartKind.model
     public var slot: SlotName
     public var version: VersionID
     public var image: ImageReference
@@ -93,6 +101,29 @@ public struct ReleasePart: Hashable, Sendable {
         self.baseline = baseline
         self.golden = golden
     }
+
+    /// A part that replaces the device's own program. It has no frames, classes or golden vectors; what stands for them
+    /// here is empty, and does not travel. Its proof is a run of the program that checks itself.
+    ///
+    /// - Parameters:
+    ///   - name: the version that the program calls itself.
+    ///   - program: the executable file; it needs no arena.
+    public static func agent(_ version: VersionID, name: String, program: ImageReference) -> ReleasePart {
+        var part = ReleasePart(
+            slot: .agent, version: version, image: program,
+            input: FrameDescription(kind: .table, steps: 0, width: 0, channels: []), classes: [],
+            normalisation: Normalisation(offset: [], scale: []),
+            thresholds: Thresholds(derivedFrom: version, promisedAccuracy: 0, minimumConfidence: 0),
+            baseline: Baseline(features: [], predictions: PredictionBaseline(counts: [], driftThreshold: .infinity)),
+            golden: GoldenProof(inputs: [], outputs: [], tolerance: 0, latencyLimit: agentCheckMicroseconds))
+        part.kind = .agent(version: name)
+        return part
+    }
+
+    /// The longest that a new program may take to check itself, in microseconds.
+    public static let agentCheckMicroseconds = 20_000_000
+
+    public var isAgent: Bool { kind != .model }
 }
 
 /// A compiled image by content.

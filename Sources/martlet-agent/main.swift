@@ -8,13 +8,13 @@ import Glibc
     _ = write(STDERR_FILENO, line, line.count)
 }
 
-func run(_ options: AgentOptions) throws(DeviceError) -> Never {
+func run(_ options: AgentOptions, as process: AgentProcess) throws(DeviceError) -> Never {
     var signals = sigset_t()
     sigemptyset(&signals)
     for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
     // Blocked before any thread starts, so that this thread alone takes them.
     pthread_sigmask(SIG_BLOCK, &signals, nil)
-    let agent = try Agent(options, write: log)
+    let agent = try Agent(options, process: process, write: log)
     agent.start()
     var signal: Int32 = 0
     while true {
@@ -24,6 +24,7 @@ func run(_ options: AgentOptions) throws(DeviceError) -> Never {
     }
     log("signal \(signal): draining")
     agent.stop {
+        process.relaunchIfWanted()
         log("stopped")
         exit(EXIT_SUCCESS)
     }
@@ -53,8 +54,9 @@ do throws(DeviceError) {
         try enroller?.attempt()
         if let enroller { print("enrolled as \(enroller.device); the identity is in \(enroller.folder)") }
     case .run:
+        let process = AgentProcess.choose(options, log: log)
         try AgentConfiguration.enroller(options)?.insist(log: log, wait: ServiceManager.waitForEnrolment)
-        try run(options)
+        try run(options, as: process)
     }
 } catch {
     log("\(error)")

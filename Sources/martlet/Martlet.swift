@@ -18,7 +18,8 @@ struct Martlet: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, ConfigCommand.self, KeyCommand.self, TokenCommand.self, DeviceCommand.self,
-            ModelCommand.self, RootCommand.self, ReleaseCommand.self, RolloutCommand.self, SampleCommand.self,
+            ModelCommand.self, AgentCommand.self, RootCommand.self, ReleaseCommand.self, RolloutCommand.self,
+            SampleCommand.self,
             DatasetCommand.self,
             TrainCommand.self, PolicyCommand.self, AlertCommand.self,
         ])

@@ -41,6 +41,7 @@ enum JSONTwin {
         case let moments as Moments:
             array([moments.count, moments.mean, moments.squares, moments.minimum, moments.maximum])
         case let latency as LatencyHistogram: array(latency.buckets.flatMap { [UInt64($0.index), $0.count] })
+        case let part as ReleasePart: json(of: part)
         case let choice as any RawRepresentable<String>: quoted(choice.rawValue)
         default: object(value)
         }
@@ -54,8 +55,18 @@ enum JSONTwin {
         }
     }
 
-    private static func object(_ value: Any) -> String {
+    /// Of an agent's part only this much travels; a model's does not say that it is one.
+    private static func json(of part: ReleasePart) -> String {
+        guard case .agent(let name) = part.kind else { return object(part, without: "kind") }
+        let fields: [(String, Any)] = [
+            ("slot", part.slot), ("version", part.version), ("image", part.image), ("agent", name),
+        ]
+        return "{\(fields.map { "\(quoted($0)):\(json($1))" }.joined(separator: ","))}"
+    }
+
+    private static func object(_ value: Any, without hidden: String? = nil) -> String {
         let fields = Mirror(reflecting: value).children.compactMap { child -> String? in
+            if let hidden, child.label == hidden { return nil }
             let optional = Mirror(reflecting: child.value)
             guard optional.displayStyle == .optional else { return "\(quoted(child.label ?? "")):\(json(child.value))" }
             return optional.children.first.map { "\(quoted(child.label ?? "")):\(json($0.value))" }

@@ -160,6 +160,22 @@ import Testing
         expectRefused(manifest)
     }
 
+    @Test("an agent is no model: it fills its own slot, alone, and no model does")
+    func agents() throws {
+        let sample = WireSamples.agentManifest
+        let read = try ReleaseManifest(decoding: sample.encoded())
+        #expect(read == sample && read.part(for: .agent)?.kind == .agent(version: "1.4.0"))
+        var manifest = sample
+        manifest.parts[0].slot = .main
+        expectRefused(manifest, "an agent in a model's slot")
+        manifest = WireSamples.manifest
+        manifest.parts[0].slot = .agent
+        expectRefused(manifest, "a model in the agent's slot")
+        manifest = WireSamples.manifest
+        manifest.parts.append(sample.parts[0])
+        expectRefused(manifest, "an agent beside a model")
+    }
+
     @Test("a part that does not hold together is refused")
     func parts() {
         let changes: [(inout ReleasePart) -> Void] = [

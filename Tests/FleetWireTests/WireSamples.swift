@@ -43,6 +43,7 @@ enum WireSamples {
         WireSample("signedTime", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
         WireSample("rotation", rotation),
         WireSample("release", manifest), WireSample("release", imageManifest),
+        WireSample("release", agentManifest),
     ]
 
     static let presence = Presence(
@@ -170,6 +171,15 @@ enum WireSamples {
             ], predictions: PredictionBaseline(counts: [5, 6, 7], driftThreshold: .infinity)),
         golden: GoldenProof(
             inputs: [[1, 2, 3, 4]], outputs: [[0.2, 0.3, 0.5]], tolerance: 0.001, latencyLimit: 100_000))
+
+    static let agentManifest = ReleaseManifest(
+        name: ReleaseName(unchecked: "martlet-agent-3"), counter: 9, created: Instant(milliseconds: 1_790_000_000_000),
+        expires: Instant(milliseconds: 1_820_000_000_000),
+        parts: [
+            .agent(
+                VersionID(model: .agent, number: 3), name: "1.4.0",
+                program: ImageReference(digest: image, bytes: 7_700_000, arenaBytes: 0))
+        ], compatibility: Compatibility(runtime: "1.0.0", hardware: ["x86_64-generic"]))
 
     static let imageManifest = ReleaseManifest(
         name: ReleaseName(unchecked: "digits-1"), counter: 1, created: .epoch, expires: .epoch,

@@ -13,10 +13,20 @@ public enum ManifestCheck {
         where versions.contains(dependency.version) && !versions.contains(dependency.requires) {
             return "\(dependency.version) needs \(dependency.requires), which is not in the release"
         }
+        if manifest.parts.contains(where: \.isAgent) { return agentFault(in: manifest) }
         return manifest.parts.lazy.compactMap { part in fault(in: part).map { "slot \(part.slot): \($0)" } }.first
     }
 
+    /// A program runs on one kind of machine, so its release must name it.
+    private static func agentFault(in manifest: ReleaseManifest) -> String? {
+        guard manifest.parts.count == 1, let part = manifest.parts.first else { return "an agent beside other parts" }
+        guard part.slot == .agent else { return "an agent in slot \(part.slot)" }
+        guard !manifest.compatibility.hardware.isEmpty else { return "an agent for no hardware in particular" }
+        return part.image.bytes > 0 && part.image.arenaBytes == 0 ? nil : "an agent that is an image"
+    }
+
     static func fault(in part: ReleasePart) -> String? {
+        guard part.slot != .agent else { return "a model in the agent's slot" }
         // Thresholds of another version are the classic mix-and-match.
         guard part.thresholds.derivedFrom == part.version else {
             return "thresholds of \(part.thresholds.derivedFrom) with \(part.version)"

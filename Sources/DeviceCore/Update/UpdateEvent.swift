@@ -31,6 +31,9 @@ public enum UpdateEvent: Hashable, Sendable {
     case proofImpossible(release: Digest, detail: String)
     /// The shell could not load what it was told to serve.
     case serveFailed(release: Digest, detail: String)
+    /// An agent's program was left for the one before it: it would not start, stay or confirm itself. May come before
+    /// `started`.
+    case abandoned(release: Digest, detail: String)
     /// One inference of the release that is served.
     case inferred(release: Digest, latencyMicroseconds: Int, failed: Bool)
     /// The local application stands between two lots.

@@ -67,6 +67,15 @@ extension UpdateMachine {
         leaving champion: HeldRelease, count: Int, intact: Set<Digest>, at now: Instant
     ) -> [UpdateAction] {
         let back = placeToReturnTo(intact: intact)
+        let place = back.map { "back to \($0.version)" } ?? "no release to go back to: serving none"
+        return leave(
+            champion, for: back, detail: "safe mode: the agent's process ended \(count) times at work on it; \(place)",
+            at: now)
+    }
+
+    private mutating func leave(
+        _ champion: HeldRelease, for back: HeldRelease?, detail: String, at now: Instant
+    ) -> [UpdateAction] {
         strike(champion.release, at: now)
         speak(of: champion)
         state.candidate = nil
@@ -75,9 +84,20 @@ extension UpdateMachine {
         state.crashes = nil
         state.failure = .crashed
         enter(.rolledBack)
-        let place = back.map { "back to \($0.version)" } ?? "no release to go back to: serving none"
-        state.detail = clipped("safe mode: the agent's process ended \(count) times at work on it; \(place)")
+        state.detail = clipped(detail)
         return [.store, .serve(state.champion), .discardUnneeded, .report]
+    }
+
+    // MARK: Programs
+
+    /// A program that was left already: on probation it is rolled back, a committed one makes way for the one before.
+    mutating func abandon(_ release: Digest, detail: String, at now: Instant) -> [UpdateAction] {
+        if state.phase == .probation {
+            guard release == state.candidate?.release else { return [] }
+            return rollBack(.crashed, detail: detail, at: now)
+        }
+        guard let champion = state.champion, release == champion.release else { return [] }
+        return leave(champion, for: placeToReturnTo(intact: nil), detail: detail, at: now)
     }
 
     // MARK: Going back

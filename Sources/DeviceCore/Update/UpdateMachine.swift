@@ -99,6 +99,7 @@ public struct UpdateMachine: Sendable {
         case .proved(let release, let result): return judgeProof(of: release, result, at: now)
         case .proofImpossible(let release, let detail): return failProof(of: release, detail: detail, at: now)
         case .serveFailed(let release, let detail): return failServing(release, detail: detail, at: now)
+        case .abandoned(let release, let detail): return abandon(release, detail: detail, at: now)
         case .inferred(let release, let latency, let failed):
             return count(release: release, latency: latency, failed: failed, at: now)
         case .lotBoundary: return crossLotBoundary(at: now)

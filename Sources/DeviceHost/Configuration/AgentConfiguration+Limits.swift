@@ -27,6 +27,7 @@ extension AgentConfiguration {
         set("quarantine_minutes", 1...10_080) { limits.update.quarantine = .minutes(Int64($0)) }
         set("quarantine_cap_hours", 1...8760) { limits.update.quarantineCap = .minutes(60 * Int64($0)) }
         set("crash_limit", 1...100) { limits.update.crashes = $0 }
+        set("agent_confirm_seconds", DeviceLimits.agentConfirmRange) { limits.agentConfirm = .seconds(Int64($0)) }
         set("start_spread_seconds", 0...3600) { limits.startSpread = .seconds(Int64($0)) }
         set("pull_bytes_per_second", 0...1_000_000_000) { limits.pull.bytesPerSecond = $0 }
         let zone = "a time zone: a POSIX rule such as CET-1CEST,M3.5.0,M10.5.0/3, or a name below /usr/share/zoneinfo"

@@ -7,6 +7,7 @@ public final class Agent: Sendable {
     private let options: AgentOptions
     private let loop: MQTTLoop
     private let host: DeviceHost
+    private let process: AgentProcess
     private let servers: [LocalServer]
     private let manager: ServiceManager?
     private let log: AgentLog
@@ -16,22 +17,27 @@ public final class Agent: Sendable {
     /// Reads the configuration, opens the device's folder and the local API's sockets.
     ///
     /// - Parameters:
+    ///   - process: what an update of the agent replaces.
     ///   - manager: the service manager to tell, if there is one.
     ///   - write: takes one line of the log at a time, on any thread.
     public init(
-        _ options: AgentOptions, manager: ServiceManager? = .current, write: @escaping @Sendable (String) -> Void
+        _ options: AgentOptions, process: AgentProcess,
+        manager: ServiceManager? = .current, write: @escaping @Sendable (String) -> Void
     ) throws(DeviceError) {
         let configuration = try AgentConfiguration(options)
         let log = AgentLog(showsProgress: configuration.logsProgress, write: write)
         do throws(MQTTError) { loop = try MQTTLoop() } catch {
             throw DeviceError(.socketFailed, error.context)
         }
-        let host = try DeviceHost(configuration: configuration.device, loop: loop) { notice in log.note(notice) }
+        var platform = DevicePlatform.system(loop: loop)
+        platform.program = process
+        let host = try DeviceHost(configuration: configuration.device, platform: platform) { log.note($0) }
         var servers: [LocalServer] = []
         for address in configuration.listen {
             servers.append(try LocalServer(host: host, loop: loop, address: address))
         }
         self.options = options
+        self.process = process
         self.manager = manager
         self.log = log
         self.host = host
@@ -55,7 +61,12 @@ public final class Agent: Sendable {
     ///
     /// - Parameter completion: called on the loop's thread.
     public func stop(completion: @escaping @Sendable () -> Void) {
-        manager?.tell(.stopping)
+        // To the manager a service that goes over to another program never stops.
+        if process.isGoingOver {
+            manager?.tell(.status("going over to another program"))
+        } else {
+            manager?.tell(.stopping)
+        }
         for server in servers { server.stop() }
         host.stop(completion: completion)
     }

@@ -60,8 +60,8 @@ extension DeviceHost {
             let state = slot.machine.state
             return SlotStatus(
                 slot: slot.name, phase: state.phase, failure: state.failure, detail: state.detail,
-                target: state.target?.release, serving: slot.serving?.part.version,
-                release: slot.serving?.held.release, image: slot.serving?.held.image.digest)
+                target: state.target?.release, serving: slot.answering?.version,
+                release: slot.answering?.release, image: slot.answering?.image.digest)
         }
     }
 

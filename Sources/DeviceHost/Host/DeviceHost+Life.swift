@@ -10,7 +10,7 @@ extension DeviceHost {
         let hasOtherJournal = limits.journalRecords != configuration.limits.journalRecords
         configuration.limits = limits
         spooler.adopt(limits.spool)
-        for slot in orderedSlots { slot.adopt(limits.update) }
+        for slot in orderedSlots { slot.adopt(limits) }
         if hasOtherJournal { openJournal() }
         rearm()
     }

@@ -133,6 +133,8 @@ extension SlotHost {
             if !host.images.isIntact(image.digest) { try decode(blob, to: image) }
             host.images.transfer(of: blob).remove()
             guard let candidate = machine.state.candidate else { return }
+            // Whether a program runs is seen when it is proved.
+            if isAgent { return feed(.verified(image: image.digest)) }
             host.marker.enter(ModelWork(slot: name, release: candidate.release))
             defer { host.marker.leave() }
             do throws(DeviceError) {

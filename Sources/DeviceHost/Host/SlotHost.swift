@@ -22,13 +22,18 @@ final class SlotHost {
     private var events: [UpdateEvent] = []
     private var isFeeding = false
     private var lastNotice: (InstallPhase, Digest?, String)?
+    /// When this start of the slot was.
+    let startedAt: Instant
+    /// Another program is about to take this one's place.
+    var isSwitching = false
 
     init(name: SlotName, state: SlotState, host: DeviceHost) {
         self.name = name
         self.host = host
         machine = UpdateMachine(
-            state: state, limits: host.configuration.limits.update, bugs: host.platform.bugs)
+            state: state, limits: Self.limits(of: name, host.configuration.limits), bugs: host.platform.bugs)
         let now = host.now()
+        startedAt = now
         // Until the controller says otherwise nothing is sampled: a device that is held out stays so after a restart.
         sampler = Sampler(
             policy: host.desired?.policy.sampling ?? SamplingPolicy(enabled: false),
@@ -40,14 +45,15 @@ final class SlotHost {
     /// - Parameter crashed: the release that was at work here when the last process ended.
     func start(crashed: Digest? = nil) {
         if let crashed { feed(.crashed(release: crashed)) }
+        if isAgent { startAgent() }
         let intact = machine.state.neededImages.filter(host.images.isIntact)
         feed(.started(intact: intact))
     }
 
-    func adopt(_ limits: UpdateLimits) { machine.adopt(limits) }
+    func adopt(_ limits: DeviceLimits) { machine.adopt(Self.limits(of: name, limits)) }
 
     func tick(at now: Instant) {
-        if let due = machine.wakeAt(now), now >= due { feed(.tick) }
+        tickMachine(at: now)
         pull?.tick(at: now)
         checkManifestTimeout(at: now)
         closeWindowIfDue(at: now)
@@ -55,12 +61,13 @@ final class SlotHost {
 
     /// When `tick` is due.
     var wakeAt: Instant? {
-        [machine.wakeAt(host.now()), pull?.wakeAt, manifestDue, windowDue].compactMap { $0 }.min()
+        [machineWakeAt(host.now()), pull?.wakeAt, manifestDue, windowDue].compactMap { $0 }.min()
     }
 
     func connected() {
         pull?.connected()
         waitForManifestAgain()
+        runWantedAgent()
     }
 
     func disconnected() { pull?.disconnected() }
@@ -77,6 +84,7 @@ final class SlotHost {
             noticePhase()
         }
         isFeeding = false
+        runWantedAgent()
         host.rearm()
     }
 
@@ -109,8 +117,8 @@ final class SlotHost {
         case .fetchImage(let image, let blob): fetchImage(image, blob: blob)
         case .stopFetching: stopFetching()
         case .verifyImage(let image): verify(image)
-        case .prove(let held): prove(held)
-        case .serve(let held): serve(held)
+        case .prove(let held): isAgent ? proveAgent(held) : prove(held)
+        case .serve(let held): if !isAgent { serve(held) }
         case .discardUnneeded: host.discardUnneeded()
         case .report: host.reportSoon()
         }

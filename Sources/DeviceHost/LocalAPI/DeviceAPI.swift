@@ -25,10 +25,10 @@ struct DeviceAPI {
 
     // MARK: Doing
 
-    /// The named slot, or all of them; nil if there is no such slot.
+    /// The named slot, or all that hold models; nil if there is no such slot.
     private func slots(_ name: String?) -> [SlotName]? {
         let all = host.orderedSlots.map(\.name)
-        guard let name else { return all }
+        guard let name else { return all.filter { $0 != .agent } }
         return all.first { $0.text == name }.map { [$0] }
     }
 

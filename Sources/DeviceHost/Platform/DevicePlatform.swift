@@ -15,6 +15,8 @@ package struct DevicePlatform: Sendable {
     package var makeMarker: @Sendable (_ folder: String) -> any CrashMarker = { _ in NoMarker() }
     /// Bytes of memory that the process may still take; nil if that is not known.
     package var availableMemory: @Sendable () -> Int? = { nil }
+    /// The process that an update of the agent replaces; nil: it cannot be.
+    package var program: (any AgentProgram)?
     /// Whether a damaged database is set aside and begun anew, and one on a read-only disk is read alone. A simulation
     /// wants to see the damage instead.
     package var mendsStore = false

@@ -88,7 +88,8 @@ enum ReleasesAPI {
 
     private static func versions(_ body: JSONValue) throws -> [SlotName: VersionID] {
         if let model = body["model"]?.text, let number = body["version"]?.integerValue {
-            return [.main: VersionID(model: try ModelName(model), number: Int(number))]
+            let version = VersionID(model: try ModelName(model), number: Int(number))
+            return [version.model == .agent ? .agent : .main: version]
         }
         var versions: [SlotName: VersionID] = [:]
         for (slot, value) in body["slots"]?.members ?? [:] {

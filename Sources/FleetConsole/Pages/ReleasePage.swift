@@ -113,7 +113,20 @@ enum ReleasePage {
         ]
     }
 
+    private static func agent(_ part: ReleasePart, _ name: String) -> Part {
+        Part(
+            slot: part.slot.text, version: part.version.description,
+            path: "/models/\(part.version.model)/\(part.version.number)", summary: "the devices' own program",
+            facts: [
+                FactView(name: "Calls itself", value: name),
+                FactView(name: "Program", value: part.image.digest.hex, isCode: true),
+                FactView(name: "Size", value: Format.bytes(part.image.bytes)),
+                FactView(name: "Proof", value: "it checks itself on each device, then must reach the broker in time"),
+            ], hasThresholds: false, thresholds: [])
+    }
+
     private static func part(_ part: ReleasePart) -> Part {
+        if case .agent(let name) = part.kind { return agent(part, name) }
         let thresholds = part.baseline.features.map { feature in
             let channel =
                 part.input.channels.indices.contains(feature.channel) ? part.input.channels[feature.channel] : nil

@@ -44,7 +44,15 @@ extension ModelService {
     }
 
     static func material(_ database: Database, _ id: VersionID) throws -> ReleasePart? {
-        guard let data = try version(database, id).material else { return nil }
-        return try ReleaseManifest(decoding: [UInt8](data)).parts.first
+        try materialManifest(database, id)?.parts.first
+    }
+
+    /// The hardware that releases of a version are bound to unless more is asked for; empty: any.
+    static func hardware(_ database: Database, _ id: VersionID) throws -> [String] {
+        try materialManifest(database, id)?.compatibility.hardware ?? []
+    }
+
+    private static func materialManifest(_ database: Database, _ id: VersionID) throws -> ReleaseManifest? {
+        try version(database, id).material.map { try ReleaseManifest(decoding: [UInt8]($0)) }
     }
 }

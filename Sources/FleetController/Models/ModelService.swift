@@ -14,6 +14,7 @@ public struct ModelService: Sendable {
     public func create(_ name: ModelName, description: String, by caller: Identity) async throws -> ModelRecord {
         try await context.perform(Command("models.create", by: caller, role: .operator, subject: name)) {
             database, scope in
+            try AgentService.refuse(name)
             guard try ModelRecord.fetchOne(database, key: name) == nil else {
                 throw ControllerError(.conflict, "model '\(name)' exists", hint: "push a version to it")
             }
@@ -51,6 +52,7 @@ public struct ModelService: Sendable {
         by caller: Identity
     ) async throws -> VersionRecord {
         try caller.require(.operator, for: "models.push")
+        try AgentService.refuse(name)
         guard onnx.count <= ControllerLimits.modelBytes else {
             throw ControllerError(.limitReached, "a model has at most \(ControllerLimits.modelBytes) bytes")
         }
@@ -99,6 +101,7 @@ public struct ModelService: Sendable {
     public func setMaterial(_ id: VersionID, _ part: ReleasePart, by caller: Identity) async throws {
         try await context.perform(Command("models.setMaterial", by: caller, role: .operator, subject: id)) {
             database, scope in
+            try AgentService.refuse(id.model)
             guard let image = try Self.image(database, id) else { throw ControllerError.notFound("image of", id) }
             try Self.store(database, part, for: id, image: image)
             scope.changes = [ChangeEvent(.model, id.model)]

@@ -65,10 +65,14 @@ enum ReleaseRows {
             }
         }
         let counter = try Int64.fetchOne(database, sql: "SELECT coalesce(max(counter), 0) + 1 FROM release") ?? 1
+        var compatibility = request.compatibility
+        if compatibility.hardware.isEmpty, let agent = request.versions[.agent] {
+            compatibility.hardware = try ModelService.hardware(database, agent)
+        }
         return ReleaseManifest(
             name: name, counter: UInt64(counter), created: now, expires: now.advanced(by: request.lifetime),
             parts: parts, dependencies: dependencies, mayReturnTo: try returns(database, slots: request.versions.keys),
-            compatibility: request.compatibility, scope: request.scope)
+            compatibility: compatibility, scope: request.scope)
     }
 
     /// The newest releases in use that fill one of these slots.

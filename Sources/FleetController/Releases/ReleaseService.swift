@@ -25,6 +25,7 @@ public struct ReleaseService: Sendable {
         guard request.versions.count <= WireLimits.slots else {
             throw ControllerError(.limitReached, "a release fills at most \(WireLimits.slots) slots")
         }
+        try AgentService.check(request.versions)
         for scope in request.scope {
             do { _ = try Selector(scope) } catch { throw ControllerError(.invalid, error.description) }
         }

@@ -8,6 +8,8 @@ public enum ControllerLimits {
     public static let devices = 100_000
     /// Bytes of an ONNX model.
     public static let modelBytes = 1 << 30
+    /// A program of devices, in bytes.
+    public static let agentBytes = 64 << 20
     /// Waves of a rollout.
     public static let waves = 20
     /// Characters of a text that people write: a note, a reason, a description.

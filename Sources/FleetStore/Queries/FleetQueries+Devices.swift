@@ -119,8 +119,9 @@ extension FleetQueries {
     private static func overviews(
         _ devices: [DeviceRecord], _ tags: [DeviceID: [String: String]], _ database: Database, now: Instant
     ) throws -> [DeviceOverview] {
-        let slots = Dictionary(
-            grouping: try DeviceSlotRecord.order(Column("device"), Column("slot")).fetchAll(database), by: \.device)
+        // What a device is there for comes first, its own program last.
+        let order = [Column("device"), Column("slot") == SlotName.agent.text, Column("slot")] as [any SQLOrderingTerm]
+        let slots = Dictionary(grouping: try DeviceSlotRecord.order(order).fetchAll(database), by: \.device)
         let drift = try latestDrift(database)
         var inferences: [DeviceID: Int64] = [:]
         let since = now.milliseconds - recentWindow.milliseconds

@@ -27,7 +27,7 @@ public struct VersionRecord: Codable, Hashable, Sendable, FetchableRecord, Persi
     public var model: ModelName
     /// Counts from 1 within the model.
     public var number: Int
-    /// The ONNX file in the blob store.
+    /// The ONNX file in the blob store; of an agent's version the program itself.
     public var onnx: Digest
     public var description: String
     /// What it was trained on.
@@ -216,6 +216,8 @@ public enum BlobKind: String, Codable, Hashable, Sendable, DatabaseValueConverti
     case onnx
     /// A compiled image.
     case image
+    /// A program of devices.
+    case agent
     /// An image's chunks as they go to the broker.
     case delivery
     /// A dataset version's shards.

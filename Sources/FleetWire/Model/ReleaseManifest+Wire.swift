@@ -36,6 +36,9 @@ extension ReleaseManifest: WireMessage {
         guard !parts.isEmpty, Set(parts.map(\.slot)).count == parts.count else {
             throw WireError(.outOfRange, "release.parts: one part for each slot, at least one")
         }
+        guard parts.count == 1 || !parts.contains(where: \.isAgent) else {
+            throw WireError(.outOfRange, "release.parts: an agent is released alone")
+        }
     }
 }
 

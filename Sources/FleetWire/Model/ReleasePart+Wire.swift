@@ -3,12 +3,17 @@ import FleetModel
 extension ReleasePart {
     private enum Key: UInt64, FieldKey {
         case slot = 1
-        case version, image, input, classes, normalisation, thresholds, baseline, golden
+        case version, image, input, classes, normalisation, thresholds, baseline, golden, agent
         static let message: StaticString = "part"
     }
 
     var cbor: CBOR {
-        .fields([
+        if case .agent(let name) = kind {
+            return .fields([
+                Key.slot: .name(slot), .version: .version(version), .image: image.cbor, .agent: .text(name),
+            ])
+        }
+        return .fields([
             Key.slot: .name(slot), .version: .version(version), .image: image.cbor, .input: input.cbor,
             .classes: .texts(classes), .normalisation: normalisation.cbor, .thresholds: thresholds.cbor,
             .baseline: baseline.cbor, .golden: golden.cbor,
@@ -18,8 +23,17 @@ extension ReleasePart {
     /// Beyond its own shape, a part must hold together: everything it says fits its frame and its classes.
     init(cbor: CBOR) throws(WireError) {
         let fields = try Fields<Key>(cbor)
+        let slot: SlotName = try fields.name(.slot)
+        // An agent is never taken for a model, nor a model for an agent: kind and slot say the same.
+        guard fields.has(.agent) == (slot == .agent) else {
+            throw WireError(.outOfRange, "part.agent: an agent fills slot \(SlotName.agent), and nothing else does")
+        }
+        if fields.has(.agent) {
+            self = try Self.agent(fields)
+            return
+        }
         self.init(
-            slot: try fields.name(.slot), version: try fields.version(.version),
+            slot: slot, version: try fields.version(.version),
             image: try fields.value(.image, ImageReference.init(cbor:)),
             input: try fields.value(.input, FrameDescription.init(cbor:)),
             classes: try fields.texts(.classes, limit: WireLimits.classes),
@@ -28,6 +42,15 @@ extension ReleasePart {
             baseline: try fields.value(.baseline, Baseline.init(cbor:)),
             golden: try fields.value(.golden, GoldenProof.init(cbor:)))
         try checkConsistency()
+    }
+
+    private static func agent(_ fields: Fields<Key>) throws(WireError) -> ReleasePart {
+        guard !fields.has(.input), !fields.has(.golden) else {
+            throw WireError(.outOfRange, "part.agent: an agent has no frames")
+        }
+        return .agent(
+            try fields.version(.version), name: try fields.text(.agent),
+            program: try fields.value(.image, ImageReference.init(cbor:)))
     }
 
     private func checkConsistency() throws(WireError) {

@@ -25,6 +25,7 @@ struct DeviceCommand: AsyncParsableCommand {
                     items,
                     [
                         ("DEVICE", "id"), ("ONLINE", "online"), ("RUNS", "slots.0.version"), ("PHASE", "slots.0.phase"),
+                        ("AGENT", "agentVersion"),
                         ("DRIFT OVER THRESHOLD", "drift.ratio"), ("TAGS", "tags"), ("LAST SEEN", "lastSeen"),
                     ])
             }

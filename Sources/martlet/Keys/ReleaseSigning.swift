@@ -54,7 +54,11 @@ enum ReleaseSigning {
     /// What a person puts a name to.
     static func summary(_ manifest: ReleaseManifest) -> String {
         let parts = manifest.parts.map { part in
-            "slot \(part.slot): \(part.version), image \(part.image.digest) (\(part.image.bytes) bytes)"
+            if case .agent(let name) = part.kind {
+                "THE DEVICES' OWN PROGRAM \(name): \(part.version), \(part.image.digest) (\(part.image.bytes) bytes)"
+            } else {
+                "slot \(part.slot): \(part.version), image \(part.image.digest) (\(part.image.bytes) bytes)"
+            }
         }
         let bound = manifest.scope.isEmpty ? "any device" : manifest.scope.joined(separator: " or ")
         let hardware = manifest.compatibility.hardware

@@ -124,7 +124,8 @@ final class TestController: Sendable {
     }
 
     func want(
-        _ release: Digest?, on device: DeviceID, generation: UInt64, activation: ActivationCondition = .now,
+        _ release: Digest?, on device: DeviceID, in slot: SlotName = .main, generation: UInt64,
+        activation: ActivationCondition = .now,
         policy: DevicePolicy = DevicePolicy(
             reportInterval: Interval(milliseconds: 200),
             sampling: SamplingPolicy(floor: 0.5, slope: 0.5, bytesPerDay: 1 << 24, burstBytes: 1 << 20)),
@@ -133,7 +134,7 @@ final class TestController: Sendable {
         let slots = release.map {
             [
                 DesiredSlot(
-                    slot: .main, release: $0, activation: activation,
+                    slot: slot, release: $0, activation: activation,
                     deadline: Instant(milliseconds: 4_000_000_000_000), sources: sources)
             ]
         }
@@ -142,10 +143,12 @@ final class TestController: Sendable {
 
     // MARK: Looking
 
-    func slot(_ device: DeviceID) -> ReportedSlot? { seen.withLock { $0.reported[device]?.slots.first } }
+    func slot(_ device: DeviceID, _ name: SlotName = .main) -> ReportedSlot? {
+        seen.withLock { $0.reported[device]?.slots.first { $0.slot == name } }
+    }
 
-    func receipts(_ device: DeviceID) -> [Receipt] {
-        (slot(device)?.receipts ?? []).compactMap { bytes in
+    func receipts(_ device: DeviceID, _ name: SlotName = .main) -> [Receipt] {
+        (slot(device, name)?.receipts ?? []).compactMap { bytes in
             (try? COSESign(decoding: bytes)).flatMap { try? Receipt(decoding: $0.payload) }
         }
     }

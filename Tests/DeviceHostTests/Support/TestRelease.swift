@@ -1,3 +1,4 @@
+import DeviceHost
 import FleetCrypto
 import FleetModel
 import FleetWire
@@ -99,6 +100,21 @@ struct TestRelease {
             name: ReleaseName(unchecked: "sign-\(version)"), counter: UInt64(version),
             created: Instant(milliseconds: 1_700_000_000_000), expires: Instant(milliseconds: 4_000_000_000_000),
             parts: [part])
+    }
+
+    /// A release of the device's own program.
+    init(agent program: [UInt8], version: Int, hardware: [String] = [DeviceConfiguration.ownHardware]) throws {
+        self.version = version
+        gain = 0
+        image = program
+        manifest = ReleaseManifest(
+            name: ReleaseName(unchecked: "martlet-agent-\(version)"), counter: UInt64(version),
+            created: Instant(milliseconds: 1_700_000_000_000), expires: Instant(milliseconds: 4_000_000_000_000),
+            parts: [
+                .agent(
+                    VersionID(model: .agent, number: version), name: "9.\(version).0",
+                    program: ImageReference(digest: SHA256.hash(program), bytes: program.count, arenaBytes: 0))
+            ], compatibility: Compatibility(hardware: hardware))
     }
 
     func signed(by keys: [SigningKey]) throws -> [UInt8] {

@@ -121,6 +121,20 @@ final class TestFleet: @unchecked Sendable {
             name, key: keys[1].id, signature: signature(name, key: 1), by: Self.bob)
     }
 
+    /// A release of the devices' own program, signed by both keys.
+    func approvedAgent(_ program: [UInt8], name: String = "1.4.0") async throws -> ReleaseDetail {
+        if keys.isEmpty { try await makeKeys() }
+        let version = try await controller.agents.push(
+            program, name: name, hardware: ["x86_64-generic"], by: Self.alice)
+        let release = try await controller.releases.create(
+            ReleaseRequest(versions: [.agent: version.id]), by: Self.alice
+        ).record.name
+        _ = try await controller.releases.sign(
+            release, key: keys[0].id, signature: signature(release, key: 0), by: Self.alice)
+        return try await controller.releases.sign(
+            release, key: keys[1].id, signature: signature(release, key: 1), by: Self.bob)
+    }
+
     // MARK: Devices
 
     @discardableResult
@@ -148,9 +162,9 @@ final class TestFleet: @unchecked Sendable {
     /// What a device says once it runs a release: with its receipt.
     func committed(_ device: DeviceID, _ release: ReleaseDetail) async throws -> (Topic, [UInt8]) {
         let digest = try #require(release.record.digest)
-        let part = try #require(release.manifest.part(for: .main))
+        let part = try #require(release.manifest.parts.first)
         let receipt = Receipt(
-            slot: .main, release: digest, image: part.image.digest, version: part.version,
+            slot: part.slot, release: digest, image: part.image.digest, version: part.version,
             counter: release.manifest.counter, goldenError: 0, latency: 50, instructionSet: "avx2",
             runtimeVersion: "1.0.0", committedAt: clock.now)
         let key = try #require(pki.key(device))
@@ -159,17 +173,18 @@ final class TestFleet: @unchecked Sendable {
             COSESign.toBeSigned(payload: payload, context: .receipt, keyID: key.keyID))
         let message = COSESign(payload: payload, signatures: [.init(keyID: key.keyID, signature: signature)])
         return try await reported(
-            device, phase: .committed, target: digest, champion: digest, receipts: [message.encoded()])
+            device, slot: part.slot, phase: .committed, target: digest, champion: digest,
+            receipts: [message.encoded()])
     }
 
     /// What a device says of its slot, having seen its newest desired document.
     func reported(
-        _ device: DeviceID, phase: InstallPhase, target: Digest?, champion: Digest? = nil,
+        _ device: DeviceID, slot: SlotName = .main, phase: InstallPhase, target: Digest?, champion: Digest? = nil,
         failure: InstallFailure? = nil, receipts: [[UInt8]] = []
     ) async throws -> (Topic, [UInt8]) {
         let generation = try await read { try DeviceRecord.fetchOne($0, key: device)?.generation ?? 0 }
         let slot = ReportedSlot(
-            slot: .main, phase: phase, target: target, progress: 1, failure: failure, detail: "", champion: champion,
+            slot: slot, phase: phase, target: target, progress: 1, failure: failure, detail: "", champion: champion,
             previous: nil, receipts: receipts)
         return (.reported(device), Reported(observedGeneration: UInt64(generation), slots: [slot]).encoded())
     }
