@@ -38,11 +38,16 @@ enum WireSamples {
         WireSample("presence", presence), WireSample("desired", desired), WireSample("reported", reported),
         WireSample("receipt", receipt), WireSample("map", map), WireSample("map", delta), WireSample("need", need),
         WireSample("renewal", renewal), WireSample("certificate", certificate),
+        WireSample("refusal", refusal),
         WireSample("report", report), WireSample("sample", sample), WireSample("ack", ack),
         WireSample("signedTime", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
         WireSample("rotation", rotation),
         WireSample("release", manifest), WireSample("release", imageManifest),
     ]
+
+    static let refusal = AccessRefusal(
+        kind: .publish, identity: "s1R", clientID: "s1R", address: "10.0.0.7",
+        topic: "martlet/v1/dev/s1L/up/presence", count: 12)
 
     static let presence = Presence(
         online: true, boot: "0123456789abcdef", session: 3,
