@@ -86,7 +86,7 @@ enum WireSamples {
                 slot: SlotName(unchecked: "second"), phase: .failed, target: release, progress: 0.25,
                 failure: .proofFailed, detail: "maximum error 0.5 above 0.001", champion: nil, previous: nil,
                 receipts: []),
-        ])
+        ], trustRefusal: "trust/roles: badSignature: not signed by the pinned root")
 
     static let receipt = Receipt(
         slot: .main, release: release, image: image, version: version, counter: 7, goldenError: 0.000_001, latency: 84,
