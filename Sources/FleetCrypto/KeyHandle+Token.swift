@@ -7,7 +7,8 @@ extension KeyHandle {
     static func open(_ location: KeyLocation) throws(CryptoError) -> KeyHandle {
         guard !location.holdsPIN else {
             throw CryptoError(
-                .invalidValue, "\(location): a PIN does not belong here; write it to a file of mode 0600 and name that "
+                .invalidValue,
+                "\(location): a PIN does not belong here; write it to a file of mode 0600 and name that "
                     + "by pin-source=file:/PATH")
         }
         OPENSSL_init_crypto(UInt64(OPENSSL_INIT_LOAD_CONFIG), nil)

@@ -1,7 +1,7 @@
+import AsyncHTTPClient
 import DeviceHost
 import FleetClient
 import FleetConsole
-import FleetController
 import FleetCrypto
 import FleetModel
 import FleetStore
@@ -12,6 +12,7 @@ import MQTTTransport
 import Synchronization
 import Testing
 
+@testable import FleetController
 @testable import VirtualFleet
 
 /// A fleet that runs its first release behind a guarded broker, somebody who holds broker and controller and says what
@@ -29,7 +30,8 @@ struct AttackScene: Sendable {
 
     static func run(_ body: @escaping @Sendable (AttackScene) async throws -> Void) async throws {
         let log = LogLines()
-        try await TrustSite.run(guardPlugin: GuardPlugin.path.get(), logger: Logger(label: "test") { _ in log }) { site in
+        try await TrustSite.run(guardPlugin: GuardPlugin.path.get(), logger: Logger(label: "test") { _ in log }) {
+            site in
             let victim = try await site.device("victim")
             try victim.start()
             try await site.install(site.roles(1))
@@ -47,7 +49,8 @@ struct AttackScene: Sendable {
                 intruder.connect()
                 try await body(
                     AttackScene(
-                        site: site, victim: victim, first: first, log: log, url: url, api: api, loop: loop, intruder: intruder))
+                        site: site, victim: victim, first: first, log: log, url: url, api: api, loop: loop,
+                        intruder: intruder))
                 intruder.disconnect(flushMilliseconds: 0)
             }
             await victim.stop()
@@ -75,13 +78,15 @@ struct AttackScene: Sendable {
     }
 
     static func client(
-        _ loop: MQTTLoop, _ site: TrustSite, id: String, identity: URL, files: (String, String) = ("cert.pem", "key.pem"),
+        _ loop: MQTTLoop, _ site: TrustSite, id: String, identity: URL,
+        files: (String, String) = ("cert.pem", "key.pem"),
         will: MQTTWill? = nil, _ handler: @escaping @Sendable (MQTTEvent) -> Void = { _ in }
     ) throws -> MQTTClient {
         let endpoint = try #require(site.broker.endpoint)
         let tls = MQTTTLS(
             caFile: site.folder.appending(path: "pki/ca.pem").path(),
-            certificateFile: identity.appending(path: files.0).path(), keyFile: identity.appending(path: files.1).path())
+            certificateFile: identity.appending(path: files.0).path(), keyFile: identity.appending(path: files.1).path()
+        )
         var configuration = MQTTConfiguration(host: endpoint.host, port: endpoint.port, clientID: id, tls: tls)
         configuration.will = will
         return try loop.makeClient(configuration, handler: handler)
@@ -144,7 +149,8 @@ struct AttackScene: Sendable {
     func stranger() throws -> MQTTClient {
         let endpoint = try #require(site.broker.endpoint)
         return try loop.makeClient(
-            MQTTConfiguration(host: endpoint.host, port: endpoint.port, clientID: "victim")) { _ in }
+            MQTTConfiguration(host: endpoint.host, port: endpoint.port, clientID: "victim")
+        ) { _ in }
     }
 
     // MARK: What the operator sees

@@ -21,7 +21,8 @@ final class SoftwareTPM: @unchecked Sendable {
         // The library takes the next port for control.
         port = Int.random(in: 20_000..<30_000) & ~1
         try start()
-        try tool("tpm2_createprimary", "-Q", "-C", "o", "-g", "sha256", "-G", "ecc256", "-c", "key.ctx", "-a",
+        try tool(
+            "tpm2_createprimary", "-Q", "-C", "o", "-g", "sha256", "-G", "ecc256", "-c", "key.ctx", "-a",
             "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign")
         try tool("tpm2_flushcontext", "-t")
         try tool("tpm2_evictcontrol", "-Q", "-C", "o", "-c", "key.ctx", "0x81000001")
@@ -38,7 +39,8 @@ final class SoftwareTPM: @unchecked Sendable {
         process.executableURL = URL(filePath: "/usr/bin/swtpm")
         process.arguments = [
             "socket", "--tpm2", "--tpmstate", "dir=\(folder.path())", "--server",
-            "type=tcp,port=\(port),bindaddr=127.0.0.1", "--ctrl", "type=tcp,port=\(port + 1),bindaddr=127.0.0.1", "--flags",
+            "type=tcp,port=\(port),bindaddr=127.0.0.1", "--ctrl", "type=tcp,port=\(port + 1),bindaddr=127.0.0.1",
+            "--flags",
             "not-need-init,startup-clear",
         ]
         try process.run()

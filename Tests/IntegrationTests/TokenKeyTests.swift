@@ -109,7 +109,8 @@ struct TokenKeyTests {
             try await TrustSite.eventually("online: \(bench.log)") {
                 try await controller.store.queries.deviceCounts().online == 1
             }
-            let healthy = try await bench.run("doctor", "--identity", bench.identity, "--data", "\(bench.identity)/data")
+            let healthy = try await bench.run(
+                "doctor", "--identity", bench.identity, "--data", "\(bench.identity)/data")
             #expect(healthy.text.contains("\(SoftwareTPM.key): opened"), "\(healthy.text)")
             #expect(healthy.text.contains("connected with mutual TLS"), "\(healthy.text)")
 
@@ -123,7 +124,9 @@ struct TokenKeyTests {
         }
     }
 
-    @Test("a key that is not there is named when the device enrols", .enabled(if: isInstalled, "scripts/dependencies test"))
+    @Test(
+        "a key that is not there is named when the device enrols",
+        .enabled(if: isInstalled, "scripts/dependencies test"))
     func missing() async throws {
         try await withController { bench, _, claim in
             let refused = try await bench.run(

@@ -80,7 +80,8 @@ struct KeyURITests {
     @Test(
         "a key that is not there, has no provider, or does not belong to the certificate is named, and tried again",
         arguments: [
-            ("file:/nowhere/key.pem", "file:/nowhere/key.pem"), ("pkcs11:token=fleet;object=tls?pin-source=x", "pkcs11:"),
+            ("file:/nowhere/key.pem", "file:/nowhere/key.pem"),
+            ("pkcs11:token=fleet;object=tls?pin-source=x", "pkcs11:"),
             ("pkcs11:token=fleet?pin-value=1234", "pin-source"), ("file:broker.key", "do not belong together"),
         ])
     func unusable(key: String, words: String) async throws {

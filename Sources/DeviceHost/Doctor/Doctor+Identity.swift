@@ -6,7 +6,8 @@ import Glibc
 extension Doctor {
     /// Files that only their owner may read.
     private static let identityFiles = ["device.conf", "ca.pem", "cert.pem", "root.pub"]
-    static let tokenAdvice = "see that the token is there, that openssl.cnf loads its provider, and that the PIN is right: "
+    static let tokenAdvice =
+        "see that the token is there, that openssl.cnf loads its provider, and that the PIN is right: "
         + "`openssl storeutl -keys URI`, as this account"
 
     /// Whether every file of an identity is there, readable here and closed to others.
@@ -58,7 +59,11 @@ extension Doctor {
             let key = try PrivateKey(at: location)
             _ = try SigningKey(pemFile: "\(folder)/signing.pem")
             guard certificate.matches(key) else {
-                return note(.problem("certificate", "cert.pem and \(location.isURI ? "\(location)" : "key.pem") do not belong together", advice: provision))
+                return note(
+                    .problem(
+                        "certificate",
+                        "cert.pem and \(location.isURI ? "\(location)" : "key.pem") do not belong together",
+                        advice: provision))
             }
         } catch {
             return note(.problem("certificate", error.context, advice: provision))

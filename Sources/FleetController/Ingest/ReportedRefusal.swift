@@ -28,7 +28,8 @@ enum ReportedRefusal {
             action: isSuspicious
                 ? "What it ran goes on running. If nobody of yours made this release so, the broker or the controller may "
                     + "be in wrong hands: see the audit, and who reaches them. Else correct the release."
-                : "See whether the device's link is slow, or whether somebody withholds it; then start the rollout again.")
+                : "See whether the device's link is slow, or whether somebody withholds it; then start the rollout again."
+        )
     }
 
     /// About role documents and times; nil while the device refuses none.
@@ -37,7 +38,8 @@ enum ReportedRefusal {
         return AlertCondition(
             fingerprint: fingerprint(trustOf: device), kind: .trust, severity: .critical, subject: device.text,
             title: "\(device) refused a document of trust", reason: refusal,
-            action: "It keeps the document that it holds. If the root's holder did not publish this one, the broker or the "
+            action:
+                "It keeps the document that it holds. If the root's holder did not publish this one, the broker or the "
                 + "controller may be in wrong hands: see the audit, and compare with 'martlet root show'.")
     }
 }
