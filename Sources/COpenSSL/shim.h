@@ -1,6 +1,10 @@
 #pragma once
+// EC_KEY_METHOD alone lets a key of a token sign in the token and nothing else (FleetCrypto/TokenSigner).
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/evp.h>
 #include <openssl/bio.h>
+#include <openssl/ec.h>
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>

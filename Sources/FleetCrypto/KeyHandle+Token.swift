@@ -22,12 +22,12 @@ extension KeyHandle {
             guard let info = OSSL_STORE_load(store) else { continue }
             defer { OSSL_STORE_INFO_free(info) }
             guard let key = OSSL_STORE_INFO_get1_PKEY(info) else { continue }
-            let handle = KeyHandle(owning: key)
             guard EVP_PKEY_is_a(key, "EC") == 1, EVP_PKEY_get_bits(key) == 256 else {
+                EVP_PKEY_free(key)
                 throw CryptoError(.malformed, "\(location) is no EC key on P-256")
             }
-            ERR_clear_error()
-            return handle
+            defer { ERR_clear_error() }
+            return try TokenSigner.wrap(owning: key, location)
         }
         throw failure(location, "names no private key here; is the token there, and its PIN right?")
     }

@@ -8,7 +8,7 @@ import Glibc
 import Logging
 import Testing
 
-/// The real agent with a key of TLS in a TPM: it enrols, connects and renews with it, and the key is in no file.
+/// The real agent with a key of TLS in a TPM: it enrols and connects with it, and the key is in no file.
 @Suite("Keys in a token", .serialized, .timeLimit(.minutes(3)))
 struct TokenKeyTests {
     static var isInstalled: Bool {
