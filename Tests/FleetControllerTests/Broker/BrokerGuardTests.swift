@@ -56,7 +56,8 @@ struct BrokerGuardTests {
         await device.connect()
         device.publish("martlet/v1/dev/press-5/up/é\\ " + String(repeating: "x", count: 5000), "foreign")
         await eventually("told") { !told.all.isEmpty }
-        let refusal = try #require(try #require(told.all.first))
+        let first = try #require(told.all.first)
+        let refusal = try #require(first)
         #expect(refusal.kind == .publish && refusal.identity == "press-4" && refusal.clientID == "press-4")
         #expect(refusal.address == "127.0.0.1" && refusal.count == 1)
         #expect(refusal.topic.hasPrefix("martlet/v1/dev/press-5/up/\\xc3\\xa9\\x5c xxx"))
