@@ -36,6 +36,7 @@ struct BrokerGuardTests {
         }
         client.subscribe([Self.refused], qos: .atLeastOnce)
         client.connect()
+        told.client.withLock { $0 = client }
         await eventually("subscribed") { told.isReady.withLock { $0 } }
         return (told, client)
     }
@@ -43,6 +44,8 @@ struct BrokerGuardTests {
     private final class Told: Sendable {
         let isReady = Mutex(false)
         private let list = Mutex<[AccessRefusal?]>([])
+        /// Lives as long as what it hears is of interest.
+        let client = Mutex<MQTTClient?>(nil)
         func add(_ refusal: AccessRefusal?) { list.withLock { $0.append(refusal) } }
         var all: [AccessRefusal?] { list.withLock { $0 } }
     }
