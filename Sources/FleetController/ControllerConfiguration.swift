@@ -11,6 +11,8 @@ public struct ControllerConfiguration: Sendable {
     /// Names or addresses that devices dial, written into their identities (the first one) and into the private
     /// broker's certificate. Default: the broker's own address.
     public var brokerNames: [String] = []
+    /// The private broker's guard, which tells of what the broker refuses; nil does without. Default: where it is installed.
+    public var guardPlugin = BrokerGuard.find()
     /// What every topic starts with; several fleets may share a broker. Default `martlet/v1/`.
     public var topicPrefix = "martlet/v1/"
     /// Bytes that the broker may retain for blobs: mosquitto keeps them in memory. Default 256 MiB.

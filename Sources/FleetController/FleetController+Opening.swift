@@ -27,7 +27,10 @@ extension FleetController {
             let settings = BrokerConfiguration(
                 dataFolder: configuration.dataFolder, address: configuration.brokerAddress, port: port,
                 serverNames: configuration.brokerNames, topicPrefix: configuration.topicPrefix,
-                stopsWithController: false)
+                guardPlugin: configuration.guardPlugin, stopsWithController: false)
+            if configuration.guardPlugin == nil {
+                logger.notice("nobody is told what the broker refuses: \(BrokerGuard.fileName) is not installed")
+            }
             let broker = try EmbeddedBroker(configuration: settings, pki: pki, logger: logger)
             try await broker.start()
             guard let endpoint = broker.endpoint else {

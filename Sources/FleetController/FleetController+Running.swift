@@ -58,13 +58,15 @@ extension FleetController {
             answer: { fetches.add($1, from: $0) },
             renew: { [enrolment] device, request in try await enrolment.renew(device, request) },
             resubscribe: { link.subscribe([topics.allUp], qos: .atLeastOnce) })
-        connection.attach(ingest: ingest, delivery: delivery)
+        let refused = RefusedAccessService(context: context)
+        connection.attach(ingest: ingest, delivery: delivery, refused: refused)
         link.start()
         let meter = PublishedBytes(context: context, read: { link.bytesPublished })
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await ingest.run() }
                 group.addTask { await delivery.run() }
+                group.addTask { await refused.run() }
                 group.addTask { await fetches.run() }
                 group.addTask { await deltas.run() }
                 group.addTask { await monitor.run() }

@@ -21,6 +21,14 @@ public struct PrivateKey: Sendable {
         handle = try KeyHandle(privatePEM: PrivateFile.read(path), kind: EVP_PKEY_EC, from: path)
     }
 
+    /// Reads a PEM file, or opens what a provider of OpenSSL holds; of such a key there is no PEM.
+    public init(at location: KeyLocation) throws(CryptoError) {
+        handle =
+            location.isURI
+            ? try KeyHandle.open(location)
+            : try KeyHandle(privatePEM: PrivateFile.read(location.text), kind: EVP_PKEY_EC, from: location.text)
+    }
+
     /// The key as PKCS#8 PEM.
     public func pem() throws(CryptoError) -> String {
         String(decoding: try handle.privatePEM(), as: UTF8.self)

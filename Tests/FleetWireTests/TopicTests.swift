@@ -8,7 +8,7 @@ import Testing
     static let all: [Topic] = [
         .presence(device), .reported(device), .need(device), .renew(device), .certificate(device), .report(device),
         .sample(device), .response(device),
-        .desired(device), .ack(device), .command(device), .roles, .time, .release(digest), .blobMap(digest),
+        .desired(device), .ack(device), .command(device), .roles, .time, .refused, .release(digest), .blobMap(digest),
         .fetch(device), .ownBlobMap(device, digest), .ownChunk(device, digest, page: 3, index: 4),
         .chunk(digest, page: 0, index: 0), .chunk(digest, page: 12, index: 15),
     ]
@@ -43,7 +43,7 @@ import Testing
             "martlet/v1/blob/\(digest.hex)/c/+1/0", "martlet/v1/blob/\(digest.hex)/c/00/0",
             "martlet/v1/blob/\(digest.hex)/c/-1/0", "martlet/v1/blob/\(digest.hex)/c/99999999/0",
             "martlet/v1/blob/\(digest.hex)/x", "martlet/v1/blob/\(digest.hex)/m/", "martlet/v1/trust/roles/",
-            "martlet/v1/trust",
+            "martlet/v1/trust", "martlet/v1/security", "martlet/v1/security/other", "martlet/v1/security/refused/x",
             "martlet/v1/blob/\(digest.hex)/c/0/", "martlet/v1/blob/\(digest.hex)/c/0/1/2",
             "martlet/v1/dev/s1R/dn/cmd/x", "martlet/v1/dev/s1R/up/report" + String(repeating: "x", count: 300),
         ])

@@ -39,12 +39,17 @@ enum WireSamples {
         WireSample("receipt", receipt), WireSample("map", map), WireSample("map", delta), WireSample("map", sealed),
         WireSample("need", need),
         WireSample("renewal", renewal), WireSample("certificate", certificate),
+        WireSample("refusal", refusal),
         WireSample("report", report), WireSample("sample", sample), WireSample("ack", ack),
         WireSample("signedTime", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
         WireSample("rotation", rotation),
         WireSample("release", manifest), WireSample("release", imageManifest),
         WireSample("release", agentManifest),
     ]
+
+    static let refusal = AccessRefusal(
+        kind: .publish, identity: "s1R", clientID: "s1R", address: "10.0.0.7",
+        topic: "martlet/v1/dev/s1L/up/presence", count: 12)
 
     static let presence = Presence(
         online: true, boot: "0123456789abcdef", session: 3,
@@ -84,7 +89,7 @@ enum WireSamples {
                 slot: SlotName(unchecked: "second"), phase: .failed, target: release, progress: 0.25,
                 failure: .proofFailed, detail: "maximum error 0.5 above 0.001", champion: nil, previous: nil,
                 receipts: []),
-        ])
+        ], trustRefusal: "trust/roles: badSignature: not signed by the pinned root")
 
     static let receipt = Receipt(
         slot: .main, release: release, image: image, version: version, counter: 7, goldenError: 0.000_001, latency: 84,

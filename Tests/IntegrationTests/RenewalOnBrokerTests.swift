@@ -32,15 +32,17 @@ struct RenewalOnBrokerTests {
     }
 
     @Test(
-        "a device whose certificate nears its end gets another over its session, comes back with it, and revoking it ends both"
-    )
-    func renewal() async throws {
+        "a device whose certificate nears its end gets another over its session, comes back with it, and revoking it ends both; a key by URI stays",
+        arguments: [false, true])
+    func renewal(byURI: Bool) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "renewal-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let controller = try await FleetController.open(
             configuration: ControllerConfiguration(dataFolder: folder), logger: Self.quiet)
         let identity = folder.appending(path: "d1").path()
         try await controller.devices.provision(DeviceRequest(id: DeviceID("d1")), by: Self.alice).write(to: identity)
+        if byURI { try Self.nameKey(of: identity) }
+        let key = try String(contentsOfFile: "\(identity)/key.pem", encoding: .utf8)
         let old = try Certificate(pemFile: "\(identity)/cert.pem").serial
         let running = Task { try await controller.run() }
         let loop = try MQTTLoop()
@@ -52,6 +54,7 @@ struct RenewalOnBrokerTests {
         let new = try Certificate(pemFile: "\(identity)/cert.pem")
         #expect(new.serial != old)
         #expect(try new.matches(PrivateKey(pemFile: "\(identity)/key.pem")))
+        #expect(try (String(contentsOfFile: "\(identity)/key.pem", encoding: .utf8) == key) == byURI)
         #expect(try !FileManager.default.contentsOfDirectory(atPath: identity).contains { $0.hasSuffix(".next") })
         let record = try await controller.store.database.read { try DeviceRecord.fetchOne($0, key: "d1") }
         #expect(record?.certificateSerial == new.serial)
@@ -65,6 +68,13 @@ struct RenewalOnBrokerTests {
         running.cancel()
         _ = await running.result
         try controller.store.close()
+    }
+
+    /// As if a provider of OpenSSL held the key: the one for `file:` is always there.
+    private static func nameKey(of identity: String) throws {
+        let file = URL(filePath: "\(identity)/device.conf")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        try (text + "key = file:\(identity)/key.pem\n").write(to: file, atomically: true, encoding: .utf8)
     }
 
     /// The agent's device with a certificate that has a month left.

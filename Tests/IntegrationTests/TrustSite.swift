@@ -23,7 +23,7 @@ final class TrustSite: Sendable {
     let root: SigningKey
     let people: [SigningKey]
     let controller: FleetController
-    private let broker: EmbeddedBroker
+    let broker: EmbeddedBroker
 
     private init(folder: URL, root: SigningKey, controller: FleetController, broker: EmbeddedBroker) throws {
         self.folder = folder
@@ -36,14 +36,18 @@ final class TrustSite: Sendable {
     deinit { try? FileManager.default.removeItem(at: folder) }
 
     /// Runs a site around the body.
-    static func run(_ body: @escaping @Sendable (TrustSite) async throws -> Void) async throws {
+    ///
+    /// - Parameter guardPlugin: of the broker; nil does without.
+    static func run(
+        guardPlugin: String? = nil, logger: Logger = quiet, _ body: @escaping @Sendable (TrustSite) async throws -> Void
+    ) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "trust-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let root = try SigningKey.generate()
         try PinnedRoot.pin(root.publicKey, in: folder)
         let pki = try FleetPKI(dataFolder: folder)
         let broker = try EmbeddedBroker(
-            configuration: BrokerConfiguration(dataFolder: folder), pki: pki, logger: quiet)
+            configuration: BrokerConfiguration(dataFolder: folder, guardPlugin: guardPlugin), pki: pki, logger: quiet)
         _ = try await broker.start()
         let endpoint = try #require(broker.endpoint)
         let controller = try FleetController(
@@ -51,7 +55,7 @@ final class TrustSite: Sendable {
             pki: DeviceProvisioner(
                 pki: pki, host: endpoint.host, port: endpoint.port, reloadBroker: { broker.reload() }),
             link: BrokerAttachment(endpoint: endpoint, broker: broker),
-            compile: { CompiledImage(bytes: $0, arenaBytes: TinyModel.arenaBytes, compiler: "test") }, logger: quiet)
+            compile: { CompiledImage(bytes: $0, arenaBytes: TinyModel.arenaBytes, compiler: "test") }, logger: logger)
         let site = try TrustSite(folder: folder, root: root, controller: controller, broker: broker)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await controller.run() }

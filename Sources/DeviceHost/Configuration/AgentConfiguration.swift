@@ -47,7 +47,7 @@ public struct AgentConfiguration: Sendable {
     ) -> (listen: [LocalAddress], limits: DeviceLimits, logsProgress: Bool, sealsSamples: Bool) {
         let listen = Self.listen(&file, options)
         // What `enroller` reads: a used claim may stay where it is.
-        for key in ["claim", "enrol_id"] { _ = file.text(key) }
+        for key in ["claim", "enrol_id", "enrol_key"] { _ = file.text(key) }
         let limits = Self.limits(&file)
         let logsProgress = file.value("log", expected: "all or problems") { ["all": true, "problems": false][$0] }
         let sealsSamples = file.value("seal_samples", expected: "yes or no") { ["yes": true, "no": false][$0] }
@@ -58,7 +58,7 @@ public struct AgentConfiguration: Sendable {
     /// identity folder is not whole yet. Nil if there is nothing to ask for.
     public static func enroller(_ options: AgentOptions) throws(DeviceError) -> Enroller? {
         if let claim = options.claim, options.config == nil, let folder = options.identity {
-            return try Enroller(claim: claim, folder: folder, url: options.url, id: options.id)
+            return try Enroller(claim: claim, folder: folder, url: options.url, id: options.id, key: options.key)
         }
         let path = options.config ?? defaultPath
         if options.config == nil, options.identity != nil { return nil }
@@ -66,9 +66,11 @@ public struct AgentConfiguration: Sendable {
         let folder = AgentPaths(options, file: &file).identity
         let fileClaim = file.text("claim")
         let fileID = file.text("enrol_id")
+        let fileKey = file.text("enrol_key")
         guard let claim = options.claim ?? fileClaim else { return nil }
         if options.claim == nil, Enroller.isEnrolled(folder) { return nil }
-        return try Enroller(claim: claim, folder: folder, url: options.url, id: options.id ?? fileID)
+        return try Enroller(
+            claim: claim, folder: folder, url: options.url, id: options.id ?? fileID, key: options.key ?? fileKey)
     }
 
     private static func listen(_ file: inout KeyValueFile, _ options: AgentOptions) -> [LocalAddress] {

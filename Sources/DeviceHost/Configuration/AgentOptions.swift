@@ -28,15 +28,18 @@ public struct AgentOptions: Equatable, Sendable {
     public var last = 20
     /// `journal` prints the inferences of this frame alone: SHA-256 of its values.
     public var input: String?
-    /// For `enrol`: the claim's text, a controller's address in place of the claim's, and the device's id.
+    /// For `enrol`: the claim's text, a controller's address in place of the claim's, the device's id, and the URI of a
+    /// key that a token holds.
     public var claim: String?
     public var url: String?
     public var id: String?
+    public var key: String?
 
     /// What `--help` prints.
     public static let usage = """
         usage: martlet-agent [run] [options]
-               martlet-agent enrol --claim CLAIM [--url URL] [--id ID] [--identity FOLDER] [--config FILE]
+               martlet-agent enrol --claim CLAIM [--url URL] [--id ID] [--key URI]
+                                   [--identity FOLDER] [--config FILE]
                martlet-agent doctor [--json] [options]
                martlet-agent journal [--last N] [--input SHA256] [--json] [options]
           run                serve this device's models and follow its controller (the default)
@@ -55,6 +58,7 @@ public struct AgentOptions: Equatable, Sendable {
           --claim CLAIM      the claim's text, or - to read it from standard input
           --url URL          the controller's address, if not the claim's
           --id ID            the device's id, if the claim names none (default: the host name)
+          --key URI          the key of TLS in a token, such as pkcs11:token=fleet;object=tls (default: make one, in a file)
           --check            check the configuration and end
           --version, --help
         SIGTERM and SIGINT drain and end the agent. SIGHUP reads the configuration again: limits, time zone and log take
@@ -83,6 +87,7 @@ public struct AgentOptions: Equatable, Sendable {
             case "--claim": claim = try Self.value(of: argument, &rest)
             case "--url": url = try Self.value(of: argument, &rest)
             case "--id": id = try Self.value(of: argument, &rest)
+            case "--key": key = try Self.value(of: argument, &rest)
             case "--port": port = try Self.value(of: argument, &rest)
             case "--json": isJSON = true
             case "--last": last = try Self.number(of: argument, in: 1...100_000, &rest)
@@ -93,9 +98,9 @@ public struct AgentOptions: Equatable, Sendable {
         guard task != .enrol || claim != nil else {
             throw DeviceError(.invalidConfiguration, "enrol needs --claim; see martlet-agent --help")
         }
-        guard task == .enrol || (claim == nil && url == nil && id == nil) else {
+        guard task == .enrol || (claim == nil && url == nil && id == nil && key == nil) else {
             throw DeviceError(
-                .invalidConfiguration, "--claim, --url and --id belong to enrol; see martlet-agent --help")
+                .invalidConfiguration, "--claim, --url, --id and --key belong to enrol; see martlet-agent --help")
         }
     }
 

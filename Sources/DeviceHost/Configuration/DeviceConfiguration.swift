@@ -47,6 +47,9 @@ public struct DeviceConfiguration: Sendable {
         self.seed = seed
     }
 
+    /// Where the key of TLS is.
+    var tlsKey: KeyLocation? { tls?.keyFile.map { KeyLocation($0) } }
+
     /// What this build runs on.
     public static var ownHardware: String {
         #if arch(x86_64)
@@ -59,7 +62,8 @@ public struct DeviceConfiguration: Sendable {
     }
 
     /// Reads an identity folder as `martlet device provision` writes it: `device.conf`, `ca.pem`, `cert.pem`, `key.pem`,
-    /// `signing.pem` and `root.pub`.
+    /// `signing.pem` and `root.pub`. With `key = URI` in `device.conf` a provider of OpenSSL holds the key of TLS, and
+    /// there is no `key.pem`.
     ///
     /// - Parameters:
     ///   - identity: that folder.
@@ -76,6 +80,9 @@ public struct DeviceConfiguration: Sendable {
         let port = file.integer("broker_port", in: 1...65535)
         let prefix = file.text("topic_prefix") ?? Topics.standardPrefix
         let hardware = file.text("hardware") ?? Self.ownHardware
+        let key = file.value("key", expected: "the URI of a key in a token, such as pkcs11:token=fleet;object=tls") {
+            KeyLocation($0).isURI ? $0 : nil
+        }
         let tags = file.value("tags", expected: "tags such as side=L,line=4", parse: Self.tags) ?? [:]
         if device == nil { _ = file.required("id") }
         if port == nil { _ = file.required("broker_port") }
@@ -90,7 +97,7 @@ public struct DeviceConfiguration: Sendable {
                 device: device, folder: folder, brokerHost: host, brokerPort: port,
                 tls: MQTTTLS(
                     caFile: "\(identity)/ca.pem", certificateFile: "\(identity)/cert.pem",
-                    keyFile: "\(identity)/key.pem"),
+                    keyFile: key ?? "\(identity)/key.pem"),
                 signingKey: signing, rootKey: root, topics: Topics(prefix: prefix), hardware: hardware, tags: tags)
         } catch {
             throw DeviceError(.invalidConfiguration, error.context)

@@ -1,17 +1,19 @@
+import FleetCrypto
 import Glibc
 import MQTTTransport
 import Synchronization
 
 /// The broker.
 extension Doctor {
-    /// Connects as this device, under a client id of the doctor's own: an agent that runs keeps its connection.
+    /// Connects as this device, under a client id that no device can have: where the broker has its guard, an agent that
+    /// runs keeps its connection; elsewhere the broker takes the one for the other, and the agent comes back at once.
     mutating func checkBroker(_ configuration: DeviceConfiguration) {
         let place = "\(configuration.brokerHost):\(configuration.brokerPort)"
         let outcome = Self.attempt(configuration)
         switch outcome {
         case .connected: note(.ok("broker", "\(place): connected\(configuration.tls == nil ? "" : " with mutual TLS")"))
         case .refused(let reason):
-            note(.problem("broker", "\(place): \(reason)", advice: Self.advice(for: reason, place)))
+            note(.problem("broker", "\(place): \(reason)", advice: Self.advice(for: reason, configuration)))
         case .silent:
             let advice = "check the network, the firewall and that the broker runs at \(place)"
             note(.problem("broker", "\(place): no answer", advice: advice))
@@ -35,7 +37,7 @@ extension Doctor {
             let client = try loop.makeClient(
                 MQTTConfiguration(
                     host: configuration.brokerHost, port: configuration.brokerPort,
-                    clientID: "\(configuration.device)-doctor", tls: configuration.tls,
+                    clientID: "\(configuration.device):doctor", tls: configuration.tls,
                     connectTimeoutMilliseconds: brokerMilliseconds)
             ) { event in
                 switch event {
@@ -55,9 +57,13 @@ extension Doctor {
         return result.first.withLock { $0 } ?? .silent
     }
 
-    private static func advice(for reason: String, _ place: String) -> String {
+    private static func advice(for reason: String, _ configuration: DeviceConfiguration) -> String {
+        let place = "\(configuration.brokerHost):\(configuration.brokerPort)"
         let text = Array(reason.lowercased().utf8)
         func mentions(_ words: String...) -> Bool { words.contains { text.holds(Array($0.utf8)) } }
+        if configuration.tlsKey?.isURI == true, mentions("the key ") {
+            return tokenAdvice
+        }
         if mentions("certificate", "tls", "ssl") {
             return "the broker's certificate must be of ca.pem's authority and name \(place); check the clock too"
         }

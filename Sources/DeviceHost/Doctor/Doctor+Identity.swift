@@ -5,13 +5,16 @@ import Glibc
 /// Keys and certificates.
 extension Doctor {
     /// Files that only their owner may read.
-    private static let secrets = ["key.pem", "signing.pem"]
-    private static let identityFiles = ["device.conf", "ca.pem", "cert.pem", "root.pub"] + secrets
+    private static let identityFiles = ["device.conf", "ca.pem", "cert.pem", "root.pub"]
+    static let tokenAdvice =
+        "see that the token is there, that openssl.cnf loads its provider, and that the PIN is right: "
+        + "`openssl storeutl -keys URI`, as this account"
 
     /// Whether every file of an identity is there, readable here and closed to others.
-    mutating func checkKeys(in folder: String) {
+    mutating func checkKeys(in folder: String, _ key: KeyLocation) {
         var isGood = true
-        for name in Self.identityFiles {
+        let secrets = key.isURI ? ["signing.pem"] : ["key.pem", "signing.pem"]
+        for name in Self.identityFiles + secrets {
             let path = "\(folder)/\(name)"
             var status = stat()
             guard stat(path, &status) == 0 else {
@@ -25,7 +28,7 @@ extension Doctor {
                 note(.problem("keys", "\(path) cannot be read here", advice: "chown \(Self.account) \(path)"))
                 continue
             }
-            if Self.secrets.contains(name), status.st_mode & 0o077 != 0 {
+            if secrets.contains(name), status.st_mode & 0o077 != 0 {
                 isGood = false
                 let mode = String(status.st_mode & 0o777, radix: 8)
                 let text = "\(path) holds a secret and others may read it (mode \(mode))"
@@ -33,23 +36,34 @@ extension Doctor {
             }
         }
         if isGood { note(.ok("keys", "\(folder): complete, secrets are closed to others")) }
+        guard key.isURI else { return }
+        do throws(CryptoError) {
+            _ = try PrivateKey(at: key)
+            note(.ok("token", "\(key): opened"))
+        } catch {
+            note(.problem("token", error.context, advice: Self.tokenAdvice))
+        }
     }
 
     /// The account that this process runs under.
     private static var account: String { getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "root" }
 
     /// Whether certificate, key and authority belong together, name this device and are valid now.
-    mutating func checkCertificates(in folder: String, device: DeviceID?, at now: Instant) {
+    mutating func checkCertificates(in folder: String, _ location: KeyLocation, device: DeviceID?, at now: Instant) {
         let provision = "provision the device anew: `martlet device provision`"
         let certificate: Certificate
         let authority: Certificate
         do throws(CryptoError) {
             authority = try Certificate(pemFile: "\(folder)/ca.pem")
             certificate = try Certificate(pemFile: "\(folder)/cert.pem")
-            let key = try PrivateKey(pemFile: "\(folder)/key.pem")
+            let key = try PrivateKey(at: location)
             _ = try SigningKey(pemFile: "\(folder)/signing.pem")
             guard certificate.matches(key) else {
-                return note(.problem("certificate", "cert.pem and key.pem do not belong together", advice: provision))
+                return note(
+                    .problem(
+                        "certificate",
+                        "cert.pem and \(location.isURI ? "\(location)" : "key.pem") do not belong together",
+                        advice: provision))
             }
         } catch {
             return note(.problem("certificate", error.context, advice: provision))

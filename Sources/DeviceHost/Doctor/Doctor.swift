@@ -1,3 +1,4 @@
+import FleetCrypto
 import FleetModel
 import Glibc
 
@@ -36,10 +37,11 @@ public struct Doctor {
             let advice = "correct the file, or copy the identity anew; then `martlet-agent --check`"
             note(.problem("configuration", error.context, advice: advice))
         }
-        checkKeys(in: paths.identity)
+        let key = configuration?.device.tlsKey ?? KeyLocation("\(paths.identity)/key.pem")
+        checkKeys(in: paths.identity, key)
         let clock = checkClock(floor: storedFloor(in: paths.data))
         let device = configuration?.device
-        checkCertificates(in: paths.identity, device: device?.device, at: clock)
+        checkCertificates(in: paths.identity, key, device: device?.device, at: clock)
         let limits = device?.limits ?? DeviceLimits()
         checkDisk(paths.data, limits: limits)
         checkDatabase(in: paths.data)

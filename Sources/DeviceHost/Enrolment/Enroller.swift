@@ -12,6 +12,8 @@ public struct Enroller: Sendable {
     public let folder: String
     public let device: DeviceID
     let hardware: String
+    /// The URI of a key of TLS that a provider of OpenSSL holds; nil: one is made, in a file.
+    private let tokenKey: KeyLocation?
     private let claim: EnrolmentClaim
     private let exchange: EnrolmentExchange
 
@@ -19,13 +21,19 @@ public struct Enroller: Sendable {
     ///   - claim: the text that `martlet device claim` printed.
     ///   - url: where the controller is, if not where the claim says.
     ///   - id: the device's id; nil takes the claim's, or else the machine's host name.
+    ///   - key: the URI of a key of TLS that a provider of OpenSSL holds; nil makes one, in a file.
     public init(
-        claim text: String, folder: String, url: String? = nil, id: String? = nil,
+        claim text: String, folder: String, url: String? = nil, id: String? = nil, key: String? = nil,
         hardware: String = DeviceConfiguration.ownHardware
     ) throws(DeviceError) {
         do throws(CryptoError) { claim = try EnrolmentClaim(text) } catch {
             throw DeviceError(.invalidConfiguration, error.context)
         }
+        guard key.map({ KeyLocation($0).isURI }) ?? true else {
+            throw DeviceError(
+                .invalidConfiguration, "the key of a token is named by a URI, such as pkcs11:token=fleet;object=tls")
+        }
+        tokenKey = key.map { KeyLocation($0) }
         self.folder = folder
         self.hardware = hardware
         exchange = try EnrolmentExchange(url: Self.address(url) ?? claim.url)
@@ -104,6 +112,7 @@ public struct Enroller: Sendable {
 
     /// A key that an earlier attempt left, or a new one.
     private func ownKey() throws(CryptoError) -> PrivateKey {
+        if let tokenKey { return try PrivateKey(at: tokenKey) }
         let path = "\(folder)/key.pem"
         if access(path, F_OK) == 0 { return try PrivateKey(pemFile: path) }
         let key = try PrivateKey.generate()
@@ -134,7 +143,7 @@ public struct Enroller: Sendable {
             broker_host = \(grant.brokerHost)
             broker_port = \(grant.brokerPort)
             topic_prefix = \(grant.topicPrefix)
-            \(grant.tags.isEmpty ? "" : "tags = \(grant.tags)\n")
+            \(grant.tags.isEmpty ? "" : "tags = \(grant.tags)\n")\(tokenKey.map { "key = \($0.text)\n" } ?? "")
             """)
     }
 

@@ -20,7 +20,9 @@ struct NextIdentity {
     }
 
     private var nextCertificateFile: String { "\(certificateFile).next" }
-    private var nextKeyFile: String { "\(keyFile).next" }
+    /// A key in a token stays: its next certificate is for the same.
+    private var isToken: Bool { KeyLocation(keyFile).isURI }
+    private var nextKeyFile: String { isToken ? keyFile : "\(keyFile).next" }
 
     /// What to connect with to try the new identity; nil while there is none that is whole.
     var next: MQTTTLS? {
@@ -45,8 +47,8 @@ struct NextIdentity {
     /// A request for a new key, which is made once and kept until its certificate works.
     func request() throws(CryptoError) -> String {
         let key: PrivateKey
-        if access(nextKeyFile, F_OK) == 0 {
-            key = try PrivateKey(pemFile: nextKeyFile)
+        if isToken || access(nextKeyFile, F_OK) == 0 {
+            key = try PrivateKey(at: KeyLocation(nextKeyFile))
         } else {
             key = try PrivateKey.generate()
             try key.write(pemFile: nextKeyFile)
@@ -58,7 +60,7 @@ struct NextIdentity {
     func keep(_ pem: String) throws(CryptoError) {
         let certificate = try Certificate(pem: pem)
         let authority = try Certificate(pemFile: current.caFile)
-        let key = try PrivateKey(pemFile: nextKeyFile)
+        let key = try PrivateKey(at: KeyLocation(nextKeyFile))
         guard certificate.commonName == device.text, certificate.isSigned(by: authority), certificate.matches(key)
         else {
             throw CryptoError(.notGenuine, "the new certificate is not ours: for '\(certificate.commonName)'")
@@ -69,7 +71,7 @@ struct NextIdentity {
     /// The new identity has connected: it takes the old one's place. The key is safe before the certificate follows, so
     /// a power cut in between leaves what `settle` mends.
     func promote() throws(CryptoError) {
-        try PrivateFile.move(nextKeyFile, to: keyFile)
+        if !isToken { try PrivateFile.move(nextKeyFile, to: keyFile) }
         try PrivateFile.move(nextCertificateFile, to: certificateFile)
     }
 
@@ -84,7 +86,7 @@ struct NextIdentity {
 
     private static func isPair(_ certificateFile: String, _ keyFile: String) -> Bool {
         guard let certificate = try? Certificate(pemFile: certificateFile),
-            let key = try? PrivateKey(pemFile: keyFile)
+            let key = try? PrivateKey(at: KeyLocation(keyFile))
         else { return false }
         return certificate.matches(key)
     }
@@ -92,12 +94,12 @@ struct NextIdentity {
     /// The new identity does not connect: another attempt makes another.
     func discard() {
         unlink(nextCertificateFile)
-        unlink(nextKeyFile)
+        if !isToken { unlink(nextKeyFile) }
     }
 
     /// At a start: finishes a renaming that a power cut interrupted, and takes the new pair if the old has ended.
     func settle(at now: Instant) {
-        if Self.isPair(nextCertificateFile, keyFile) {
+        if !isToken, Self.isPair(nextCertificateFile, keyFile) {
             try? PrivateFile.move(nextCertificateFile, to: certificateFile)
         } else if next != nil, let old = try? Certificate(pemFile: certificateFile), old.notAfter < now {
             try? promote()

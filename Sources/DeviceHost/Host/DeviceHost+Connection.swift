@@ -137,8 +137,10 @@ extension DeviceHost {
         guard isConnected else { return }
         let slots = orderedSlots.prefix(WireLimits.slots).map(\.reported)
         publish(
-            .reported(configuration.device), Reported(observedGeneration: desired?.generation ?? 0, slots: Array(slots))
-        )
+            .reported(configuration.device),
+            Reported(
+                observedGeneration: desired?.generation ?? 0, slots: Array(slots),
+                trustRefusal: trustRefusals[.roles] ?? trustRefusals[.time]))
     }
 
     func publish(_ topic: Topic, _ message: some WireMessage) {

@@ -17,13 +17,25 @@ extension DeviceHost {
         guard !message.isEmpty else { return }
         do throws(Refusal) {
             let offered = try trust.roles(message, root: root, held: roles, at: now())
+            noteTrust(nil, of: .roles)
             guard offered.roles != roles || offered.root != root else { return }
             try keep(offered, message)
             for slot in orderedSlots { slot.rolesChanged() }
         } catch {
             observer(.problem("trust/roles: \(error)"))
+            noteTrust(error, of: .roles)
             if error.failure == .storeFailed { askForTrustLater() }
         }
+    }
+
+    /// What was refused is reported, so that people hear of it; nil: a good document has come since.
+    private func noteTrust(_ refusal: Refusal?, of topic: Topic) {
+        // A character that is cut in two is replaced by one of three bytes.
+        let room = WireLimits.detailBytes - 3
+        let text = refusal.map { String(decoding: "\(topic.text): \($0)".utf8.prefix(room), as: UTF8.self) }
+        guard trustRefusals[topic] != text else { return }
+        trustRefusals[topic] = text
+        publishReported()
     }
 
     /// Retained messages come once for each subscription: what could not be kept is asked for by another one.
@@ -47,8 +59,12 @@ extension DeviceHost {
 
     func adoptTime(_ message: [UInt8]) {
         guard !message.isEmpty, let roles else { return }
-        do throws(Refusal) { learn(try trust.time(message, roles: roles)) } catch {
+        do throws(Refusal) {
+            learn(try trust.time(message, roles: roles))
+            noteTrust(nil, of: .time)
+        } catch {
             observer(.problem("trust/time: \(error)"))
+            noteTrust(error, of: .time)
         }
     }
 }

@@ -37,6 +37,8 @@ public final class DeviceHost: @unchecked Sendable {
     var roles: TrustRoles?
     /// The pinned root key: the one that the device was given, or that signed rotations have led to since.
     var root: TrustedKey
+    /// Why the last document of a topic was refused, until a good one comes.
+    var trustRefusals: [Topic: String] = [:]
     var desired: Desired?
     package var client: (any DeviceLink)?
     /// Counts the links: what an earlier one still says is of no interest.

@@ -23,6 +23,8 @@ public struct BrokerConfiguration: Sendable {
     /// Seconds between writes of retained messages to disk, 1…86,400. Default 30; a crash loses what came after, and the
     /// controller publishes it again.
     public var autosaveSeconds: Int
+    /// The guard (broker-guard/), a plugin that tells of what the broker refuses. Default nil: nobody is told.
+    public var guardPlugin: String?
     /// Whether the broker ends with `run`. Default true. A killed controller's broker lives on in any case.
     public var stopsWithController: Bool
     /// Pauses between attempts to start a broker that died.
@@ -31,7 +33,8 @@ public struct BrokerConfiguration: Sendable {
     public init(
         dataFolder: URL, address: String = "127.0.0.1", port: Int? = nil, serverNames: [String] = [],
         topicPrefix: String = "martlet/v1/", maximumMessageBytes: Int = 4 << 20, maximumQueuedMessages: Int = 100_000,
-        maximumInflightMessages: Int = 20, autosaveSeconds: Int = 30, stopsWithController: Bool = true,
+        maximumInflightMessages: Int = 20, autosaveSeconds: Int = 30, guardPlugin: String? = nil,
+        stopsWithController: Bool = true,
         restartBackoff: BackoffPolicy = BackoffPolicy(firstMilliseconds: 200, maximumMilliseconds: 30_000)
     ) {
         self.dataFolder = dataFolder
@@ -43,6 +46,7 @@ public struct BrokerConfiguration: Sendable {
         self.maximumQueuedMessages = maximumQueuedMessages
         self.maximumInflightMessages = maximumInflightMessages
         self.autosaveSeconds = autosaveSeconds
+        self.guardPlugin = guardPlugin
         self.stopsWithController = stopsWithController
         self.restartBackoff = restartBackoff
     }

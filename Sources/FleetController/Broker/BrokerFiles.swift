@@ -1,4 +1,5 @@
 import FleetCrypto
+import FleetWire
 import Foundation
 import Glibc
 
@@ -50,8 +51,7 @@ struct BrokerFiles {
         crlfile \(pki.file("revoked", "pem"))
         tls_version tlsv1.2
         require_certificate true
-        use_identity_as_username true
-        use_username_as_clientid true
+        \(identityText)
         allow_anonymous false
         acl_file \(rulesFile)
 
@@ -73,6 +73,21 @@ struct BrokerFiles {
         connection_messages false
 
         """
+    }
+
+    /// How the broker knows who connects: by the guard if there is one, else by itself, and then nobody is told.
+    private var identityText: String {
+        guard let guardPlugin = configuration.guardPlugin else {
+            return """
+                use_identity_as_username true
+                use_username_as_clientid true
+                """
+        }
+        return """
+            plugin \(guardPlugin)
+            plugin_opt_rules \(rulesFile)
+            plugin_opt_topic \(Topics(prefix: configuration.topicPrefix).refused)
+            """
     }
 
     /// Who may do what (docs/protocol.md, "Broker rules"): a device writes below its own `up` and reads its own `dn` and

@@ -37,9 +37,10 @@ struct BrokerLogReader {
         return String(decoding: data, as: UTF8.self).split(separator: "\n").count(where: Self.isKnock)
     }
 
-    /// OpenSSL's words for a certificate that is revoked, expired, of another authority, or not there.
+    /// OpenSSL's words for a certificate that is revoked, expired, of another authority, or not there, and for no TLS.
     private static func isKnock(_ line: Substring) -> Bool {
         line.contains("certificate verify failed") || line.contains("peer did not return a certificate")
+            || line.contains("wrong version number") || line.contains("http request")
     }
 }
 
@@ -69,7 +70,8 @@ struct KnockWatch: Sendable {
         let condition = AlertCondition(
             fingerprint: "broker/certificate", kind: .identity, severity: .warning, subject: Self.sender,
             title: "The broker turns connections away for their certificates",
-            reason: "a certificate that is revoked, expired, of another authority, or none (\(count) since last told)",
+            reason:
+                "a certificate that is revoked, expired, of another authority or missing, or no TLS at all (\(count) since last told)",
             action: "If a device of yours is silent, show it with 'martlet device show' and give it a new identity "
                 + "('martlet device claim ID --replace'). Else somebody tries: let only your networks reach the broker."
         )

@@ -66,7 +66,7 @@ final class MQTTLink: BrokerLink {
     /// Starts the loop's thread and connects, again and again.
     func start() {
         loop.start()
-        client.subscribe([topics.allUp], qos: .atLeastOnce)
+        client.subscribe([topics.allUp, topics.refused], qos: .atLeastOnce)
         client.connect()
     }
 

@@ -7,12 +7,13 @@ final class ControllerConnection: Sendable {
     private struct Services: Sendable {
         var ingest: IngestService
         var delivery: DeliveryService
+        var refused: RefusedAccessService
     }
 
     private let services = Mutex<Services?>(nil)
 
-    func attach(ingest: IngestService, delivery: DeliveryService) {
-        services.withLock { $0 = Services(ingest: ingest, delivery: delivery) }
+    func attach(ingest: IngestService, delivery: DeliveryService, refused: RefusedAccessService) {
+        services.withLock { $0 = Services(ingest: ingest, delivery: delivery, refused: refused) }
     }
 
     /// Called on the loop's thread with a payload that is valid only meanwhile.
@@ -23,6 +24,7 @@ final class ControllerConnection: Sendable {
             services.ingest.receive(topic, payload)
         case .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap, .ownChunk:
             services.delivery.inbox.receive(topic, payload)
+        case .refused: services.refused.receive(payload)
         }
     }
 

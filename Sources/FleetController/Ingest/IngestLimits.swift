@@ -34,7 +34,7 @@ enum IngestLimits {
         case .report: Report.byteLimit
         case .sample: SampleMessage.byteLimit
         case .response, .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap,
-            .ownChunk:
+            .ownChunk, .refused:
             nil
         }
     }

@@ -35,7 +35,7 @@ enum DeviceMessage: Sendable {
         case .fetch: self = .fetch(try Need(decoding: message.payload))
         case .renew: self = .renew(try RenewalRequest(decoding: message.payload))
         case .response, .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap,
-            .ownChunk:
+            .ownChunk, .refused:
             throw WireError(.unknownTopic, "not a topic that devices write")
         }
     }

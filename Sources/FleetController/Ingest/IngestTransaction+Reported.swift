@@ -4,6 +4,7 @@ import FleetStore
 import FleetWire
 import Foundation
 import GRDB
+import Logging
 
 /// What devices say of their slots, and their receipts.
 extension IngestTransaction {
@@ -11,14 +12,32 @@ extension IngestTransaction {
         device.observedGeneration = Int64(reported.observedGeneration)
         for slot in reported.slots {
             try update(slot, of: device.id)
+            try tell(
+                ReportedRefusal.condition(device.id, slot), under: ReportedRefusal.fingerprint(device.id, slot.slot))
             for message in slot.receipts { try applyReceipt(message, slot.slot, of: device) }
         }
+        try tell(
+            ReportedRefusal.condition(trustOf: device.id, reported.trustRefusal),
+            under: ReportedRefusal.fingerprint(trustOf: device.id))
         let isCurrent = device.observedGeneration >= device.generation
         for slot in reported.slots {
             let heard = try RolloutEngine.news(database, of: device.id, slot, isCurrent: isCurrent)
             for (rollout, events) in heard { news[rollout, default: []] += events }
         }
         changes.append(ChangeEvent(.device, device.id))
+    }
+
+    /// Opens the alert of a refusal, or closes it once there is none. Documents repeat: what was told is not told again.
+    private mutating func tell(_ condition: AlertCondition?, under fingerprint: String) throws {
+        guard let condition else {
+            return try AlertBook.close(database, fingerprint: fingerprint, at: now, changes: &changes)
+        }
+        let open = try AlertBook.openAlert(database, fingerprint)
+        guard open?.title != condition.title || open?.reason != condition.reason else { return }
+        context.logger.warning(
+            "a device refused what it was given",
+            metadata: ["device": "\(condition.subject)", "what": "\(condition.title)", "why": "\(condition.reason)"])
+        try AlertBook.open(database, condition, at: now, changes: &changes)
     }
 
     private func update(_ reported: ReportedSlot, of device: DeviceID) throws {

@@ -11,16 +11,16 @@ final class RefusalBook: Sendable {
 
     private let entries = Mutex<[String: Entry]>([:])
 
-    /// Counts one refusal.
+    /// Counts one refusal, or as many as were gathered elsewhere.
     ///
     /// - Returns: how many there were of this sender since it was last told, if it is time to tell; else nil.
-    func note(_ sender: String, at now: Instant) -> Int? {
+    func note(_ sender: String, count: Int = 1, at now: Instant) -> Int? {
         entries.withLock { entries in
             let isKnown = entries[sender] != nil || entries.count < IngestLimits.refusedSenders
             let key = isKnown ? sender : "*"
             var entry = entries[key] ?? Entry()
             defer { entries[key] = entry }
-            entry.count += 1
+            entry.count += count
             if let told = entry.told, now.since(told) < IngestLimits.refusalAlertPause { return nil }
             entry.told = now
             defer { entry.count = 0 }

@@ -4,10 +4,13 @@ public import FleetModel
 public struct Reported: Hashable, Sendable {
     public var observedGeneration: UInt64
     public var slots: [ReportedSlot]
+    /// Why the last role document or time that came was refused; nil if it was not. At most 200 bytes.
+    public var trustRefusal: String?
 
-    public init(observedGeneration: UInt64, slots: [ReportedSlot]) {
+    public init(observedGeneration: UInt64, slots: [ReportedSlot], trustRefusal: String? = nil) {
         self.observedGeneration = observedGeneration
         self.slots = slots
+        self.trustRefusal = trustRefusal
     }
 }
 
@@ -48,19 +51,25 @@ extension Reported: WireMessage {
 
     private enum Key: UInt64, FieldKey {
         case observedGeneration = 1
-        case slots
+        case slots, trustRefusal
         static let message: StaticString = "reported"
     }
 
     public var cbor: CBOR {
-        .fields([Key.observedGeneration: .unsigned(observedGeneration), .slots: .array(slots.map(\.cbor))])
+        .fields([
+            Key.observedGeneration: .unsigned(observedGeneration), .slots: .array(slots.map(\.cbor)),
+            .trustRefusal: trustRefusal.map { .text($0) },
+        ])
     }
 
     public init(cbor: CBOR) throws(WireError) {
         let fields = try Fields<Key>(cbor)
         self.init(
             observedGeneration: try fields.unsigned(.observedGeneration),
-            slots: try fields.list(.slots, limit: WireLimits.slots, of: ReportedSlot.init(cbor:)))
+            slots: try fields.list(.slots, limit: WireLimits.slots, of: ReportedSlot.init(cbor:)),
+            trustRefusal: try fields.optional(.trustRefusal) { item throws(WireError) in
+                try item.asText(limit: WireLimits.detailBytes)
+            })
     }
 }
 

@@ -26,6 +26,8 @@ public enum Topic: Hashable, Sendable {
     case blobMap(Digest)
     /// One chunk: `index` counts within the page.
     case chunk(Digest, page: Int, index: Int)
+    // From the broker's guard.
+    case refused
 
     /// The topic below the prefix, such as `dev/s1R/up/report`.
     var path: String {
@@ -47,6 +49,7 @@ public enum Topic: Hashable, Sendable {
             "dev/\(device)/dn/blob/\(digest)/c/\(page)/\(index)"
         case .roles: "trust/roles"
         case .time: "trust/time"
+        case .refused: "security/refused"
         case .release(let digest): "release/\(digest)"
         case .blobMap(let digest): "blob/\(digest)/m"
         case .chunk(let digest, let page, let index): "blob/\(digest)/c/\(page)/\(index)"
@@ -95,6 +98,7 @@ public enum Topic: Hashable, Sendable {
     private static func shared(_ levels: inout TopicLevels) -> Topic? {
         guard let kind = levels.next(), let second = levels.next() else { return nil }
         if kind == "trust" { return second == "roles" ? .roles : second == "time" ? .time : nil }
+        if kind == "security" { return second == "refused" ? .refused : nil }
         guard let digest = digest(second) else { return nil }
         if kind == "release" { return .release(digest) }
         guard kind == "blob", let part = levels.next() else { return nil }

@@ -42,6 +42,8 @@ public struct Topics: Hashable, Sendable {
 
     /// Everything that devices say.
     public var allUp: String { prefix + "dev/+/up/+" }
+    /// What the broker refused to anybody.
+    public var refused: String { text(.refused) }
     /// What the controller itself keeps retained for devices, for its audit after a reconnect.
     public var allDesired: String { prefix + "dev/+/dn/desired" }
     public var allReleases: String { prefix + "release/+" }
@@ -64,7 +66,7 @@ extension Topic {
             .response(let device), .fetch(let device), .renew(let device), .desired(let device), .ack(let device),
             .command(let device), .certificate(let device), .ownBlobMap(let device, _), .ownChunk(let device, _, _, _):
             device
-        case .roles, .time, .release, .blobMap, .chunk: nil
+        case .roles, .time, .release, .blobMap, .chunk, .refused: nil
         }
     }
 
@@ -72,7 +74,8 @@ extension Topic {
     public var isRetained: Bool {
         switch self {
         case .presence, .reported, .desired, .roles, .time, .release, .blobMap, .chunk: true
-        case .need, .report, .sample, .response, .fetch, .renew, .ack, .command, .certificate, .ownBlobMap, .ownChunk:
+        case .need, .report, .sample, .response, .fetch, .renew, .ack, .command, .certificate, .ownBlobMap, .ownChunk,
+            .refused:
             false
         }
     }

@@ -14,6 +14,7 @@ extension ClientDriver {
         endCause = nil
         isUnwelcome = false
         complaint.withLock { $0 = nil }
+        if let problem = loadToken() { return finish(reason: problem) }
         let level = protocolLevel == 5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311
         mosquitto_int_option(mosquitto, MOSQ_OPT_PROTOCOL_VERSION, level)
         applyWill(to: mosquitto)

@@ -1,4 +1,5 @@
 internal import CMosquitto
+import FleetCrypto
 
 /// Making a client handle, and the way from C callbacks to the driver.
 extension ClientDriver {
@@ -24,6 +25,7 @@ extension ClientDriver {
 
     private func applyTLS(to handle: OpaquePointer) throws(MQTTError) {
         guard let tls = configuration.tls else { return }
+        if let key = tls.tokenKey { return try applyToken(key, tls, to: handle) }
         let code = mosquitto_tls_set(handle, tls.caFile, nil, tls.certificateFile, tls.keyFile, nil)
         guard code == MOSQ_ERR_SUCCESS.rawValue else {
             let files = [tls.caFile, tls.certificateFile, tls.keyFile].compactMap { $0 }.joined(separator: ", ")
@@ -36,10 +38,37 @@ extension ClientDriver {
         mosquitto_tls_opts_set(handle, 1, "tlsv1.2", nil)
     }
 
+    /// A context of our own: the library checks nothing then, so that all of it is in `ClientTLS`.
+    private func applyToken(_ key: KeyLocation, _ tls: MQTTTLS, to handle: OpaquePointer) throws(MQTTError) {
+        do throws(CryptoError) {
+            let context = try ClientTLS(caFile: tls.caFile, host: configuration.host)
+            token = Token(tls: context, key: key, certificateFile: tls.certificateFile ?? "")
+            mosquitto_int_option(handle, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0)
+            mosquitto_opts_set(handle, MOSQ_OPT_SSL_CTX, context.context)
+        } catch {
+            throw MQTTError(.invalidConfiguration, "tls of \(configuration.clientID): \(error.context)")
+        }
+    }
+
+    /// Opens the token's key for the next connection.
+    ///
+    /// - Returns: why that cannot be, for people.
+    func loadToken() -> String? {
+        guard let token else { return nil }
+        do throws(CryptoError) { try token.tls.load(certificateFile: token.certificateFile, key: token.key) } catch {
+            return error.context
+        }
+        return nil
+    }
+
     /// Takes other files from the next connection on; while one is being dialled the library is not touched, and the
     /// files of before stay.
     func setTLS(_ tls: MQTTTLS) {
         guard let mosquitto, !isDialling else { return }
+        if token != nil {
+            token?.certificateFile = tls.certificateFile ?? ""
+            return
+        }
         _ = mosquitto_tls_set(mosquitto, tls.caFile, nil, tls.certificateFile, tls.keyFile, nil)
     }
 
@@ -74,4 +103,9 @@ extension ClientDriver {
     private static func from(_ context: UnsafeMutableRawPointer?) -> ClientDriver? {
         context.map { Unmanaged<ClientDriver>.fromOpaque($0).takeUnretainedValue() }
     }
+}
+
+extension MQTTTLS {
+    /// The key, if a provider of OpenSSL holds it.
+    var tokenKey: KeyLocation? { keyFile.map { KeyLocation($0) }.flatMap { $0.isURI ? $0 : nil } }
 }

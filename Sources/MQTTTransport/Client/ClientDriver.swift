@@ -1,4 +1,5 @@
 internal import CMosquitto
+import FleetCrypto
 import Glibc
 import Synchronization
 
@@ -17,6 +18,14 @@ final class ClientDriver: @unchecked Sendable {
         var isDestroyed = false
     }
 
+    /// TLS with a key that a provider of OpenSSL holds.
+    struct Token {
+        let tls: ClientTLS
+        let key: KeyLocation
+        /// For the next connection.
+        var certificateFile: String
+    }
+
     let configuration: MQTTConfiguration
     let core: LoopCore
     let handler: @Sendable (MQTTEvent) -> Void
@@ -27,6 +36,7 @@ final class ClientDriver: @unchecked Sendable {
     // MARK: Confined to the loop's thread
 
     var will: MQTTWill?
+    var token: Token?
     var machine: ConnectionMachine
     var mosquitto: OpaquePointer?
     var isDialling = false

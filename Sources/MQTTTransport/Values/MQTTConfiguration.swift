@@ -19,7 +19,9 @@ public struct MQTTTLS: Sendable, Equatable {
     public var caFile: String
     /// PEM file of the client's own certificate, or nil for one-sided TLS.
     public var certificateFile: String?
-    /// PEM file of the client's private key, or nil for one-sided TLS.
+    /// The client's private key, or nil for one-sided TLS: a PEM file, or the URI of a key that a provider of OpenSSL
+    /// holds (`KeyLocation`). Such a key is opened anew for each connection, on the loop: a token that is slow holds up
+    /// every client of the loop.
     public var keyFile: String?
 
     public init(caFile: String, certificateFile: String? = nil, keyFile: String? = nil) {

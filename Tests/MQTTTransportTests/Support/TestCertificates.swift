@@ -5,13 +5,14 @@ import Foundation
 struct TestCertificates {
     let folder: URL
 
-    init(clients: [String]) throws {
+    /// - Parameter broker: the names that the broker's certificate holds.
+    init(clients: [String], broker: String = "IP:127.0.0.1,DNS:localhost") throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "pki-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test-ca"
         )
-        try issue("broker", extensions: "subjectAltName=IP:127.0.0.1,DNS:localhost")
+        try issue("broker", extensions: "subjectAltName=\(broker)")
         for client in clients { try issue(client, extensions: "extendedKeyUsage=clientAuth") }
     }
 
