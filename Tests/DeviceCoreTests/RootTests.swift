@@ -97,18 +97,19 @@ struct RootTests {
     }
 
     private static func refusal(
-        _ delegation: Delegation, device: String = "s1R", by signers: [UInt8] = [30]
+        _ delegation: Delegation, of part: ReleasePart = ReportWindowTests.part(), device: String = "s1R",
+        by signers: [UInt8] = [30]
     ) -> InstallFailure? {
         let manifest = ReleaseManifest(
             name: ReleaseName(unchecked: "r"), counter: 2, created: .epoch, expires: later,
-            parts: [ReportWindowTests.part()])
+            parts: [part], compatibility: Compatibility(hardware: part.isAgent ? ["x"] : []))
         let message = Toy.message(manifest.encoded(), .release, by: signers)
         let fitness = DeviceFitness(
             device: DeviceID(unchecked: device), tags: ["side": "R"], hardware: "x", runtimeVersion: "1.2.0",
             arenaLimit: 1000, imageLimit: 1000)
         do throws(Refusal) {
             _ = try Toy.check.release(
-                message, digest: Toy.hash(message), slot: .main, state: SlotState(),
+                message, digest: Toy.hash(message), slot: part.slot, state: SlotState(),
                 roles: roles(delegations: [delegation]), fitness: fitness, at: now)
             return nil
         } catch { return error.failure }
@@ -126,6 +127,14 @@ struct RootTests {
         #expect(Self.refusal(Self.delegation(), by: [31]) == .badSignature)
         #expect(Self.refusal(Self.delegation(share: 0)) == .outsideDelegation)
         #expect(Self.refusal(Self.delegation(share: 0), by: [1, 2]) == nil)
+    }
+
+    @Test("an automation key alone brings no program onto a device, whatever it was delegated; people do")
+    func delegatedAgent() {
+        let program = ImageReference(digest: Fixture.digest(1), bytes: 100, arenaBytes: 0)
+        let agent = ReleasePart.agent(VersionID(model: .agent, number: 1), name: "1", program: program)
+        #expect(Self.refusal(Self.delegation(models: [.agent]), of: agent) == .outsideDelegation)
+        #expect(Self.refusal(Self.delegation(models: [.agent]), of: agent, by: [1, 2]) == nil)
     }
 
     @Test("a canary share reaches about that share of the devices, the same ones every time")

@@ -44,6 +44,10 @@ extension TrustCheck {
         _ delegation: Delegation, allows manifest: ReleaseManifest, on fitness: DeviceFitness
     ) throws(Refusal) {
         let holder = delegation.key.holder
+        // One key alone never brings a program onto a device, whatever it was delegated.
+        guard !manifest.parts.contains(where: \.isAgent) else {
+            throw Refusal(.outsideDelegation, "people must sign for a device's own program")
+        }
         for part in manifest.parts where !delegation.models.contains(part.version.model) {
             throw Refusal(.outsideDelegation, "\(holder) may not sign for \(part.version.model)")
         }
