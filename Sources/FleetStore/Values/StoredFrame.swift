@@ -4,7 +4,7 @@ public import GRDB
 
 /// A frame's values as they lie in the database: in the clear, four bytes each (see `FloatVector`), or sealed. `FrameVault`
 /// makes and reads them.
-public struct StoredFrame: Hashable, Sendable, Codable, DatabaseValueConvertible {
+public struct StoredFrame: Hashable, Sendable, Codable, DatabaseValueConvertible, ExpressibleByArrayLiteral {
     /// The stored bytes. Plain ones are a multiple of four; sealed ones are one more, for their first byte is a mark.
     public let data: Data
 
@@ -12,6 +12,7 @@ public struct StoredFrame: Hashable, Sendable, Codable, DatabaseValueConvertible
 
     /// Values in the clear.
     public init(_ values: [Float]) { data = FloatVector(values).data }
+    public init(arrayLiteral elements: Float...) { self.init(elements) }
 
     var isSealed: Bool { data.count % 4 == 1 }
 
