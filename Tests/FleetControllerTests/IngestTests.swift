@@ -86,7 +86,7 @@ struct IngestTests {
         let release = try await fleet.approvedRelease()
         await fleet.ingest([(.sample(device), try TestFleet.sample(release, scores: [0.25, 0.75]).encoded())])
         let sample = try #require(try await fleet.read { try SampleRecord.fetchOne($0) })
-        #expect(sample.frame.values == [0, 1, 2, 3])
+        #expect(sample.frame == [0, 1, 2, 3])
         #expect(sample.predictedClass == "ABD")
         #expect(sample.confidence == 0.75)
         #expect(sample.margin == 0.5)
@@ -103,7 +103,7 @@ struct IngestTests {
             await fleet.ingest([(.sample(device), message.encoded())], broker: broker)
         }
         let samples = try await fleet.read { try SampleRecord.fetchAll($0) }
-        #expect(samples.map(\.frame.values) == [[0, 1, 2, 3]])
+        #expect(samples.map(\.frame) == [[0, 1, 2, 3]])
         #expect(try await fleet.read { try SamplePartRecord.fetchCount($0) } == 0)
         #expect(try acks().last?.streams == [StreamAck(stream: .sample, highest: 1, holes: [])])
     }
