@@ -110,7 +110,7 @@ enum AnnotatePage {
         let classes = described?.classes ?? [record.predictedClass]
         let scores = record.scores.values
         let order = classes.indices.sorted { score(scores, $0) > score(scores, $1) }
-        let values = try call.store.frames.values(record.frame)
+        let values = try call.controller.store.frames.values(record.frame)
         let second = order.dropFirst().first.map { "\(classes[$0]) at \(Format.percent(score(scores, $0)))" } ?? "none"
         let choices = classes.enumerated().map { index, name in
             let key = index < keys.count ? keys[index] : ""
