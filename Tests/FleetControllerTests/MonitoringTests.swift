@@ -1,3 +1,4 @@
+import FleetCrypto
 import FleetModel
 import FleetStore
 import FleetWire
