@@ -3,6 +3,7 @@ import FleetModel
 import FleetStore
 import FleetWire
 import Foundation
+import GRDB
 import Testing
 
 @testable import DeviceHost
