@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-ROOT = Path(__file__).resolve().parents[2]
-RELEASE = ROOT / ".build" / "release"
+from programs import PROGRAMS, ROOT
+
 PROGRAM = ROOT / ".build" / "embedded" / "x86_64-unknown-linux-gnu" / "program"
 MODELS = ROOT / "Tests" / "Fixtures" / "models"
 # What a process of a C program holds beside the model: libc, its stack, the loader.
@@ -31,7 +31,7 @@ class Model:
         symbols = [size for size in port.shape if not isinstance(size, int)]
         dims = [word for symbol in symbols for word in ("--dim", f"{symbol}=1")]
         subprocess.run(
-            [RELEASE / "martlet", "model", "compile", source, "--output", self.image, *dims], check=True,
+            [PROGRAMS / "martlet", "model", "compile", source, "--output", self.image, *dims], check=True,
             capture_output=True)
         self.input = np.random.default_rng(5).normal(size=shape).astype(np.float32)
         self.expected = session.run(None, {port.name: self.input})[0]
@@ -51,7 +51,7 @@ def embedded(model):
 
 def library():
     """libmartletedge.so, with the types of the functions that are called here."""
-    edge = ctypes.CDLL(str(RELEASE / "libmartletedge.so"))
+    edge = ctypes.CDLL(str(PROGRAMS / "libmartletedge.so"))
     edge.martlet_last_error.restype = ctypes.c_char_p
     edge.martlet_isa.restype = ctypes.c_char_p
     edge.martlet_isa.argtypes = [ctypes.c_void_p]
@@ -107,9 +107,9 @@ def c_example(model):
     program = model.image.with_suffix(".example")
     subprocess.run(
         ["cc", "-Wall", "-Wextra", "-Werror", ROOT / "config/examples/run.c", "-I", ROOT / "Sources/CMartletEdge", "-L",
-         RELEASE, "-lmartletedge", "-o", program], check=True)
+         PROGRAMS, "-lmartletedge", "-o", program], check=True)
     done = subprocess.run(
-        [program, model.image], env={"LD_LIBRARY_PATH": str(RELEASE)}, capture_output=True, text=True, check=True)
+        [program, model.image], env={"LD_LIBRARY_PATH": str(PROGRAMS)}, capture_output=True, text=True, check=True)
     printed = np.array(done.stdout.splitlines()[-1].split(), np.float32)
     np.testing.assert_allclose(printed, model.zeros.reshape(-1)[:4], rtol=1e-3, atol=2e-6)
 

@@ -3,7 +3,6 @@
     enrol_test.py    with .build/release/{martlet,martlet-agent}, mosquitto and openssl
 """
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import zxingcpp
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = Path(os.environ.get("MARTLET_BUILD", ROOT / ".build" / "release"))
+from programs import PROGRAMS
+
 PATIENCE = 60
 
 

@@ -5,8 +5,6 @@
 FOLDER holds what the Swift suite `WrittenModelTests` exported; without one the suite is run first.
 """
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,16 +13,11 @@ import numpy as np
 import onnx
 import onnxruntime
 
-ROOT = Path(__file__).resolve().parents[2]
+from programs import run_swift_tests
 
 
 def export(folder):
-    environment = os.environ | {"MARTLET_TRAINING_SAMPLES": str(folder), "MARTLET_DEVICE_ONLY": "1"}
-    command = [
-        "swift", "test", "-c", "release", "-Xswiftc", "-enable-testing", "--scratch-path", ".build-numerics",
-        "--filter", "WrittenModelTests",
-    ]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    run_swift_tests("WrittenModelTests", {"MARTLET_TRAINING_SAMPLES": str(folder)})
 
 
 def check(model_file):

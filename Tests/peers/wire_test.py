@@ -9,10 +9,8 @@ gives to the keys. Each `CONTEXT.cose` must be a COSE_Sign message whose signatu
 
 import json
 import pathlib
-import os
 import re
 import struct
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +19,8 @@ import cbor2
 import pycddl
 from pycose.keys import OKPKey
 from pycose.messages import SignMessage
+
+from programs import run_swift_tests
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCHEMA = (ROOT / "docs" / "martlet.cddl").read_text()
@@ -117,9 +117,7 @@ def check_signed(path):
 
 
 def export(folder):
-    subprocess.run(
-        ["swift", "test", "--filter", "WireSampleExport"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
-        env={**os.environ, "MARTLET_WIRE_SAMPLES_OUT": str(folder)})
+    run_swift_tests("WireSampleExport", {"MARTLET_WIRE_SAMPLES_OUT": str(folder)})
 
 
 def check(folder):
