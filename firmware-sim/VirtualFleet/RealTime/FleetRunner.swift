@@ -68,6 +68,7 @@ public final class FleetRunner: @unchecked Sendable {
     /// Starts all devices; each infers whenever something serves in its slot.
     public func start() {
         let interval = Int64(1000 / max(plan.framesPerSecond, 1))
+        SharedProcess.keepTrimming(on: loop)
         for (index, member) in members.enumerated() {
             member.host.start()
             // Spread over one interval, so that the loop's work is even.

@@ -69,6 +69,7 @@ public struct IdleBench: Sendable {
         let loop = try MQTTLoop()
         loop.start()
         defer { loop.stop() }
+        SharedProcess.keepTrimming(on: loop)
         let counter = ConnectionCounter()
         let first = try identities.hosts(0..<Self.warmUp, port: broker.devicePort, loop, counter)
         try await counter.wait(for: Self.warmUp, seconds: Self.patience)
