@@ -105,7 +105,12 @@ const char *rules_load(const char *path)
     memset(&fresh, 0, sizeof fresh);
     bool is_good = true;
     while (is_good && fgets(line, sizeof line, file) != NULL) {
-        is_good = strchr(line, '\n') != NULL && read_line(&fresh, line, user);
+        bool is_whole = strchr(line, '\n') != NULL || feof(file);
+        if (!is_whole && line[0] == '#') { /* a long comment: its rest is skipped */
+            for (int byte = 0; byte != '\n' && byte != EOF;) byte = fgetc(file);
+            continue;
+        }
+        is_good = is_whole && read_line(&fresh, line, user);
     }
     is_good = is_good && ferror(file) == 0;
     fclose(file);

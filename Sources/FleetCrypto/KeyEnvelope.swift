@@ -94,8 +94,9 @@ extension SigningKey {
 enum EdwardsPoint {
     /// The u-coordinate on curve25519: u = (1 + y) / (1 - y) modulo 2²⁵⁵ - 19 (RFC 7748, section 4.1).
     static func montgomery(_ compressed: [UInt8]) throws(CryptoError) -> [UInt8] {
-        // Only a point of the curve is a key.
-        _ = try VerificationKey(raw: compressed)
+        guard compressed.count == VerificationKey.byteCount else {
+            throw CryptoError(.malformed, "a key has \(VerificationKey.byteCount) bytes, this one \(compressed.count)")
+        }
         var bytes = compressed
         bytes[31] &= 0x7F
         guard let context = BN_CTX_new() else { throw .openSSL("numbers") }

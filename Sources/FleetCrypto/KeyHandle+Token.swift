@@ -19,7 +19,10 @@ extension KeyHandle {
         defer { OSSL_STORE_close(store) }
         OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY)
         while OSSL_STORE_eof(store) == 0 {
-            guard let info = OSSL_STORE_load(store) else { continue }
+            guard let info = OSSL_STORE_load(store) else {
+                if OSSL_STORE_error(store) == 1 { break }
+                continue
+            }
             defer { OSSL_STORE_INFO_free(info) }
             guard let key = OSSL_STORE_INFO_get1_PKEY(info) else { continue }
             guard EVP_PKEY_is_a(key, "EC") == 1, EVP_PKEY_get_bits(key) == 256 else {

@@ -85,6 +85,8 @@ public enum WireLimits {
     public static let rotations = 32
     /// A signed root rotation.
     public static let rotationBytes = 1 << 10
+    /// Refusals that one message of the broker's guard stands for.
+    public static let refusals = 1_000_000
     /// UTF-8 bytes of a topic.
     public static let topicBytes = 256
     /// The highest page and chunk index in a topic.

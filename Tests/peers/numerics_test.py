@@ -3,21 +3,17 @@
 
     numerics_test.py [SEED [ROUNDS]]      (default: seed 1, 50 rounds, about 1,550 models)
 
-The seed is printed; the same seed gives the same models. SWIFT_TEST replaces the command that runs the tests.
+The seed is printed; the same seed gives the same models.
 """
 import json
-import os
 import pathlib
-import shlex
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
 
 import numerics
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from programs import run_swift_tests
 
 
 def written(cases, folder):
@@ -49,9 +45,8 @@ def main():
         folder = pathlib.Path(name)
         path = folder / "cases.jsonl"
         path.write_text("".join(json.dumps(case) + "\n" for case in cases))
-        command = shlex.split(os.environ.get("SWIFT_TEST", "swift test")) + ["--filter", "PeerCaseTests"]
-        environment = dict(os.environ, MARTLET_PEER_CASES=str(path), MARTLET_PEER_OUT=str(folder))
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        done = run_swift_tests(
+            "PeerCaseTests", {"MARTLET_PEER_CASES": str(path), "MARTLET_PEER_OUT": str(folder)}, check=False)
         disagreements = [line for line in done.stdout.splitlines() if "recorded an issue" in line]
         print("\n".join(disagreements[:20]))
         if done.returncode != 0 and not disagreements:

@@ -8,9 +8,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("MARTLET_BUILD", ROOT / ".build" / "release")).resolve()
 
 
-def run_swift_tests(name, variables):
-    """Runs the Swift tests of this name with these environment variables; builds them in debug if there are none yet."""
+def run_swift_tests(name, variables, check=True):
+    """Runs the Swift tests of this name with these environment variables; builds them in debug if there are none yet.
+
+    Gives the finished process; raises if it failed, unless `check` is false.
+    """
     bundle = PROGRAMS / "martletPackageTests.xctest"
     command = [bundle, "--testing-library", "swift-testing"] if bundle.exists() else ["swift", "test"]
-    subprocess.run(
-        [*command, "--filter", name], cwd=ROOT, env=os.environ | variables, check=True, stdout=subprocess.DEVNULL)
+    return subprocess.run(
+        [*command, "--filter", name], cwd=ROOT, env=os.environ | variables, check=check, capture_output=True, text=True)

@@ -26,7 +26,7 @@ extension AgentRecord: WireMessage {
         chosen = try fields.optionalDigest(.chosen)
         fallback = try fields.optionalDigest(.fallback)
         isTrial = try fields.bool(.isTrial)
-        startsLeft = try fields.integer(.startsLeft, in: 0...Self.steadyStarts)
+        startsLeft = min(Self.steadyStarts, try fields.integer(.startsLeft, in: 0...Int(Int32.max)))
         if fields.has(.startedAt) { startedAt = try fields.integer(.startedAt, in: 0...Int(Int32.max)) }
         if let program = try fields.optionalDigest(.failedProgram) {
             let reason = try fields.text(.failedReason, limit: 4 * UpdateLimits.detailLength)

@@ -104,10 +104,9 @@ extension UpdateMachine {
 
     /// The release before, if it lies whole on disk, was committed here once and the champion lets the device return.
     private func placeToReturnTo(intact: Set<Digest>?) -> HeldRelease? {
-        guard let champion = state.champion, let previous = state.previous,
-            champion.mayReturnTo.contains(previous.release), state.committed.contains(previous.release),
-            intact?.contains(previous.image.digest) ?? true
-        else { return nil }
+        guard let previous = state.releaseToReturnTo, intact?.contains(previous.image.digest) ?? true else {
+            return nil
+        }
         return previous
     }
 
@@ -138,5 +137,15 @@ extension UpdateMachine {
     /// Whether `rollBackByHand` would change anything.
     public var canGoBack: Bool {
         state.phase == .probation || state.phase.isFinal && placeToReturnTo(intact: nil) != nil
+    }
+}
+
+extension SlotState {
+    /// The release before, if it was committed here once and the champion's manifest lets the device return to it.
+    public var releaseToReturnTo: HeldRelease? {
+        guard let champion, let previous, champion.mayReturnTo.contains(previous.release),
+            committed.contains(previous.release)
+        else { return nil }
+        return previous
     }
 }

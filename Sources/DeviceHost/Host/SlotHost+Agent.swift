@@ -40,10 +40,23 @@ extension SlotHost {
 
     /// What the installed program holds against a release comes before anything else.
     func startAgent() {
-        if let failed = record.load().failed, let release = release(of: failed.program) {
-            feed(.abandoned(release: release, detail: failed.reason))
-        }
+        judgeFailed()
         host.loop.schedule(after: Self.steadyMilliseconds) { [weak host] in host?.slots[.agent]?.confirmSteady() }
+    }
+
+    /// Until the state has taken in that a program was left, nothing goes over to any: it would be that program again.
+    private func judgeFailed() {
+        guard let failed = record.load().failed, let release = release(of: failed.program) else { return }
+        isVerdictOpen = true
+        feed(.abandoned(release: release, detail: failed.reason))
+        isVerdictOpen = self.release(of: failed.program) != nil
+        guard isVerdictOpen else { return runWantedAgent() }
+        retrySoon { $0.judgeFailed() }
+    }
+
+    /// The disk did not take it: once more in a minute.
+    private func retrySoon(_ work: @escaping @Sendable (SlotHost) -> Void) {
+        host.loop.schedule(after: Self.steadyMilliseconds) { [weak host] in host?.slots[.agent].map(work) }
     }
 
     private func release(of program: Digest) -> Digest? {
@@ -80,7 +93,7 @@ extension SlotHost {
     /// Sees to it that the program runs which the machine's state asks for. Level, not edge: after a power cut between
     /// the state's store and the record's, the next start does what was left.
     func runWantedAgent() {
-        guard isAgent, !isSwitching, let program = host.platform.program else { return }
+        guard isAgent, !isSwitching, !isVerdictOpen, let program = host.platform.program else { return }
         let wanted = machine.state.serving
         if wanted?.image.digest == program.running { return settle(program) }
         let isTrial = machine.state.phase == .probation
@@ -90,7 +103,7 @@ extension SlotHost {
         if isTrial, let wanted {
             next.attempt(wanted.image.digest, from: program.running)
         } else {
-            next.settle(on: wanted?.image.digest, previous: machine.state.previous?.image.digest)
+            next.settle(on: wanted?.image.digest, previous: machine.state.releaseToReturnTo?.image.digest)
         }
         isSwitching = true
         guard store(next) else { return giveUp(wanted, isTrial: isTrial) }
@@ -99,8 +112,8 @@ extension SlotHost {
     }
 
     private func giveUp(_ wanted: HeldRelease?, isTrial: Bool) {
-        guard isTrial, let wanted else { return }
         isSwitching = false
+        guard isTrial, let wanted else { return retrySoon { $0.runWantedAgent() } }
         feed(.abandoned(release: wanted.release, detail: "the device could not note that it is to be started"))
     }
 
@@ -109,7 +122,7 @@ extension SlotHost {
         guard machine.state.phase != .probation, program.running != nil else { return }
         var current = record.load()
         guard current.isTrial, current.chosen == program.running else { return }
-        current.settle(on: program.running, previous: machine.state.previous?.image.digest)
+        current.settle(on: program.running, previous: machine.state.releaseToReturnTo?.image.digest)
         if store(current) { program.confirm() }
     }
 

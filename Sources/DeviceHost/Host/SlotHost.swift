@@ -26,6 +26,8 @@ final class SlotHost {
     let startedAt: Instant
     /// Another program is about to take this one's place.
     var isSwitching = false
+    /// In the agent's slot: a program was left, and the state does not know it yet.
+    var isVerdictOpen = false
 
     init(name: SlotName, state: SlotState, host: DeviceHost) {
         self.name = name

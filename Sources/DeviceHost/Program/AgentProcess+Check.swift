@@ -10,7 +10,7 @@ extension AgentProcess {
     package func check(
         _ path: String, on loop: any DeviceLoop, completion: @escaping @Sendable (AgentCheck) -> Void
     ) {
-        // Owner and group may run it, whatever the umask was when it was written.
+        // Everybody may run it, whatever the umask was when it was written.
         guard chmod(path, 0o755) == 0 else {
             return completion(.failed("cannot be made executable: \(String(cString: strerror(errno)))"))
         }

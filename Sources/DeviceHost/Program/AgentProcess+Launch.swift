@@ -5,7 +5,8 @@ import Glibc
 /// What a start of the installed program does first.
 extension AgentProcess {
     /// Goes over to the program that the device's record names. Returns if this one is to run: nothing was recorded, or
-    /// what was recorded cannot be started. A record on a disk that takes no writes starts a committed program uncounted.
+    /// what was recorded cannot be started, or its start cannot be counted: uncounted, a program that ends would be started
+    /// for ever. Only on a read-only disk, where nothing ever changes, a committed program starts uncounted.
     ///
     /// - Parameter log: told what is left, and why.
     public static func choose(_ options: AgentOptions, log: (String) -> Void) -> AgentProcess {
@@ -32,7 +33,7 @@ extension AgentProcess {
             }
             do throws(DeviceError) { try file.store(record) } catch {
                 log("cannot count the start of \(program.short): \(error)")
-                if isTrial { return }
+                if isTrial || !file.isOnReadOnlyDisk { return }
             }
             let reason = go(to: program, at: images.path(of: program), seconds: isTrial ? seconds : nil)
             log("\(program.short) cannot be started: \(reason)")

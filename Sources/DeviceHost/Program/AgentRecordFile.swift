@@ -1,6 +1,7 @@
 package import DeviceCore
 import FleetModel
 import FleetWire
+import Glibc
 
 /// Where the agent's record lies: `agent` in the device's folder, replaced whole and durably.
 package struct AgentRecordFile: Sendable {
@@ -19,6 +20,9 @@ package struct AgentRecordFile: Sendable {
         guard let count = try? file.read(into: &bytes, at: 0) else { return AgentRecord() }
         return (try? AgentRecord(decoding: Array(bytes[..<count]))) ?? AgentRecord()
     }
+
+    /// Nothing on the record's disk can be written.
+    var isOnReadOnlyDisk: Bool { access(path, W_OK) != 0 && errno == EROFS }
 
     /// Stores the record: after a power cut there is this one or the one before, never a part of it.
     package func store(_ record: AgentRecord) throws(DeviceError) {

@@ -43,6 +43,12 @@ extension DeviceStore {
         isSealed ? try? sampleSeal?.key.open(bytes) : bytes
     }
 
+    private func isForeign(_ bytes: [UInt8]) -> Bool {
+        guard let sampleSeal else { return false }
+        do throws(CryptoError) { _ = try sampleSeal.key.open(bytes) } catch { return error.code == .notGenuine }
+        return false
+    }
+
     /// Gives up the sealed samples that this identity cannot open: they could never be sent.
     ///
     /// - Returns: how many there were.
@@ -53,8 +59,7 @@ extension DeviceStore {
             let row = try database.read(
                 "SELECT stream, boot, sequence, message FROM spool WHERE id = ?", [.integer(id)]
             ) { ($0.text(0), $0.text(1), $0.integer(2), $0.blob(3)) }.first
-            guard let (stream, boot, sequence, bytes) = row, message(bytes, isSealed: true) == nil,
-                let stream = StreamKind(rawValue: stream)
+            guard let (stream, boot, sequence, bytes) = row, isForeign(bytes), let stream = StreamKind(rawValue: stream)
             else { continue }
             foreign.insert(SpoolKey(stream: stream, boot: boot, sequence: UInt64(sequence)))
         }

@@ -15,8 +15,12 @@ final class DeviceStore {
     /// Where the database of a device's folder lies.
     static func path(in folder: String) -> String { "\(folder)/device.db" }
 
-    /// The schema that this code writes. Migrations only append.
+    /// The schema that this code writes. Migrations only append, and only add: a program that was left for an older one
+    /// has migrated the file already, and the older one must go on with it.
     static let schemaVersion = 4
+    /// The oldest schema whose code can use a file that this code has written. It lies in the file (`application_id`),
+    /// where code that is older than the file asks for it.
+    static let oldestReader = 4
 
     private static let migrations = [
         """
@@ -43,13 +47,22 @@ final class DeviceStore {
 
     init(path: String, syncs: Bool = true) throws(DeviceError) {
         database = try Database(path: path, syncs: syncs)
-        let version = try database.read("PRAGMA user_version") { Int($0.integer(0)) }.first ?? 0
-        guard version <= Self.schemaVersion else {
-            throw DeviceError(.storeFailed, "\(path) was written by a newer agent (schema \(version)): update this one")
-        }
+        let version = try Self.usableVersion(database, path)
         for (index, migration) in Self.migrations.enumerated().dropFirst(version) {
             try database.execute("BEGIN IMMEDIATE; \(migration) PRAGMA user_version = \(index + 1); COMMIT")
         }
+        if version < Self.schemaVersion { try database.execute("PRAGMA application_id = \(Self.oldestReader)") }
+    }
+
+    /// The file's schema, if this code can use it.
+    private static func usableVersion(_ database: Database, _ path: String) throws(DeviceError) -> Int {
+        let version = try database.read("PRAGMA user_version") { Int($0.integer(0)) }.first ?? 0
+        let oldest = try database.read("PRAGMA application_id") { Int($0.integer(0)) }.first ?? 0
+        guard version <= schemaVersion || (1...schemaVersion).contains(oldest) else {
+            throw DeviceError(
+                .storeFailed, "\(path) was written by a newer agent (schema \(version)): update this one")
+        }
+        return version
     }
 
     /// Opens a store that is there, to look at it alone.
@@ -57,10 +70,8 @@ final class DeviceStore {
     /// - Parameter isFrozen: the disk is read-only; nobody else can be writing.
     init(reading path: String, isFrozen: Bool = false) throws(DeviceError) {
         database = try Database(path: path, access: isFrozen ? .readFrozen : .read)
-        let version = try database.read("PRAGMA user_version") { Int($0.integer(0)) }.first ?? 0
-        guard (1...Self.schemaVersion).contains(version) else {
-            throw DeviceError(
-                .storeFailed, "\(path) has schema \(version), this agent reads 1 to \(Self.schemaVersion)")
+        guard try Self.usableVersion(database, path) > 0 else {
+            throw DeviceError(.storeFailed, "\(path) is no agent's database")
         }
     }
 
@@ -91,7 +102,7 @@ final class DeviceStore {
     }
 
     func put(_ content: [UInt8], as name: String) throws(DeviceError) {
-        try database.write("INSERT OR REPLACE INTO document VALUES (?, ?)", [.text(name), .blob(content)])
+        try database.write("INSERT OR REPLACE INTO document (name, content) VALUES (?, ?)", [.text(name), .blob(content)])
     }
 
     // MARK: Slots
@@ -111,7 +122,7 @@ final class DeviceStore {
     }
 
     func put(_ state: SlotState, for slot: SlotName) throws(DeviceError) {
-        try database.write("INSERT OR REPLACE INTO slot VALUES (?, ?)", [.text(slot.text), .blob(state.encoded())])
+        try database.write("INSERT OR REPLACE INTO slot (name, state) VALUES (?, ?)", [.text(slot.text), .blob(state.encoded())])
     }
 
     // MARK: Manifests
@@ -123,7 +134,7 @@ final class DeviceStore {
 
     func put(manifest message: [UInt8], of release: Digest) throws(DeviceError) {
         try database.write(
-            "INSERT OR REPLACE INTO manifest VALUES (?, ?)", [.blob(release.bytes), .blob(message)])
+            "INSERT OR REPLACE INTO manifest (digest, message) VALUES (?, ?)", [.blob(release.bytes), .blob(message)])
     }
 
     /// Deletes the manifests that no slot needs.

@@ -28,7 +28,8 @@ enum ImageKeys {
         return key
     }
 
-    /// The keys that a slot's device needs for the release that the slot is to run.
+    /// The keys that a slot's device needs for the release that the slot is to run. A device whose own key is none gets
+    /// nothing, and says so when it cannot open the image: it must not hold up the others.
     static func envelopes(_ database: Database, _ slot: DeviceSlotRecord, of device: DeviceRecord) throws -> [ImageKey]
     {
         let images: [Digest] = try database.values(
@@ -39,8 +40,10 @@ enum ImageKeys {
             WHERE release.digest = ? AND model.sealed
             """, [slot.slot, slot.desiredRelease])
         return try images.compactMap { image in
-            guard let key = try key(database, of: image) else { return nil }
-            return ImageKey(image: image, envelope: try KeyEnvelope.seal(key, to: [UInt8](device.signingKey)))
+            guard let key = try key(database, of: image),
+                let envelope = try? KeyEnvelope.seal(key, to: [UInt8](device.signingKey))
+            else { return nil }
+            return ImageKey(image: image, envelope: envelope)
         }
     }
 }

@@ -21,6 +21,8 @@ enum IngestLimits {
     static let holes = WireLimits.holes
     /// A refused sender's alert is told anew at most this often.
     static let refusalAlertPause = Interval.minutes(1)
+    /// Refusals of one sender that are counted; beyond that there are as many.
+    static let refusalCount = 1_000_000_000
     /// Senders whose refusals are told apart; all others share one entry.
     static let refusedSenders = 1000
 

@@ -20,7 +20,7 @@ final class RefusalBook: Sendable {
             let key = isKnown ? sender : "*"
             var entry = entries[key] ?? Entry()
             defer { entries[key] = entry }
-            entry.count += count
+            entry.count = min(entry.count + count, IngestLimits.refusalCount)
             if let told = entry.told, now.since(told) < IngestLimits.refusalAlertPause { return nil }
             entry.told = now
             defer { entry.count = 0 }

@@ -6,6 +6,10 @@ import Foundation
 enum FrameKeyFile {
     /// Reads 64 hexadecimal characters; white space around them is left out.
     static func read(_ file: URL) throws -> SealingKey {
+        let mode = (try? FileManager.default.attributesOfItem(atPath: file.path))?[.posixPermissions] as? Int ?? 0
+        guard mode & 0o077 == 0 else {
+            throw ControllerError(.invalid, "others may read \(file.path)", hint: "chmod 600 \(file.path)")
+        }
         do {
             let text = String(decoding: try PrivateFile.read(file.path), as: UTF8.self)
             if let key = Hexadecimal.bytes(text.trimmingCharacters(in: .whitespacesAndNewlines)).flatMap(
