@@ -11,6 +11,9 @@
 
 enum { WINDOW_SECONDS = 60, PER_SENDER = 5, IN_ALL = 100, SENDERS = 256, MAX_NAME = 65, MAX_TEXT = 201 };
 
+/* Refusals that one message stands for at most (docs/martlet.cddl). */
+#define MOST_COUNTED 1000000u
+
 /* Refusals of one identity; of several that share a place while it is taken. */
 struct sender {
     char name[MAX_NAME];
@@ -104,10 +107,10 @@ void report(const char *topic, const struct refusal *refusal)
     struct sender *sender = find(identity, now);
     bool may_tell = has_room(&everybody, IN_ALL, now);
     if (!has_room(sender, PER_SENDER, now) || !may_tell) {
-        if (sender->silent < 0xffffffffu) sender->silent++;
+        if (sender->silent < MOST_COUNTED - 1) sender->silent++;
         return;
     }
-    unsigned count = sender->silent < 0xffffffffu ? sender->silent + 1 : sender->silent;
+    unsigned count = sender->silent + 1;
     sender->told++;
     everybody.told++;
     sender->silent = 0;

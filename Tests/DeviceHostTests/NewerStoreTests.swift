@@ -1,3 +1,5 @@
+import DeviceCore
+import FleetWire
 import Foundation
 import Testing
 

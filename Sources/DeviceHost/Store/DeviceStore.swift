@@ -102,7 +102,8 @@ final class DeviceStore {
     }
 
     func put(_ content: [UInt8], as name: String) throws(DeviceError) {
-        try database.write("INSERT OR REPLACE INTO document (name, content) VALUES (?, ?)", [.text(name), .blob(content)])
+        try database.write(
+            "INSERT OR REPLACE INTO document (name, content) VALUES (?, ?)", [.text(name), .blob(content)])
     }
 
     // MARK: Slots
@@ -122,7 +123,8 @@ final class DeviceStore {
     }
 
     func put(_ state: SlotState, for slot: SlotName) throws(DeviceError) {
-        try database.write("INSERT OR REPLACE INTO slot (name, state) VALUES (?, ?)", [.text(slot.text), .blob(state.encoded())])
+        try database.write(
+            "INSERT OR REPLACE INTO slot (name, state) VALUES (?, ?)", [.text(slot.text), .blob(state.encoded())])
     }
 
     // MARK: Manifests

@@ -53,6 +53,7 @@ extension AccessRefusal: WireMessage {
             kind: try fields.choice(.kind), identity: try fields.text(.identity, limit: WireLimits.textBytes),
             clientID: try fields.text(.clientID, limit: WireLimits.textBytes),
             address: try fields.text(.address, limit: WireLimits.textBytes),
-            topic: try fields.text(.topic, limit: WireLimits.textBytes), count: UInt64(try fields.integer(.count, in: 1...WireLimits.refusals)))
+            topic: try fields.text(.topic, limit: WireLimits.textBytes),
+            count: UInt64(try fields.integer(.count, in: 1...WireLimits.refusals)))
     }
 }
