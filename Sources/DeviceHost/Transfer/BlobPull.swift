@@ -46,6 +46,8 @@ package final class BlobPull: @unchecked Sendable {
     private var carrier: (any BlobCarrier)?
     /// Since when the map could have come; nil while there is no connection.
     private var waitingForMapSince: Instant?
+    /// When the controller was last asked for the map: its answer may get lost, or come before the subscription.
+    private var mapAskedAt: Instant?
     private var openPages: Set<Int> = []
     /// First chunks of what was asked for since the last chunk came.
     private var askedInVain: Set<Int> = []
@@ -79,7 +81,7 @@ package final class BlobPull: @unchecked Sendable {
             files.remove()
             use(.retained)
             if environment.isConnected { waitingForMapSince = environment.now() }
-            carrier?.askForMap()
+            askForMap()
         }
     }
 
@@ -97,7 +99,7 @@ package final class BlobPull: @unchecked Sendable {
         if map == nil {
             waitingForMapSince = environment.now()
             // Subscriptions are renewed by the client; a request is gone with the connection.
-            if carrier?.kind == .request { carrier?.askForMap() }
+            if carrier?.kind == .request { askForMap() }
         }
         // The pages are asked for anew.
         closePages()
@@ -128,7 +130,18 @@ package final class BlobPull: @unchecked Sendable {
     // MARK: Time
 
     package var wakeAt: Instant? {
-        [machine?.wakeAt, mapDue].compactMap { $0 }.min()
+        [machine?.wakeAt, mapDue, mapAskDue].compactMap { $0 }.min()
+    }
+
+    /// When to ask the controller for the map once more.
+    private var mapAskDue: Instant? {
+        guard waitingForMapSince != nil, carrier?.kind == .request else { return nil }
+        return mapAskedAt?.advanced(by: environment.limits.pull.timeout)
+    }
+
+    private func askForMap() {
+        mapAskedAt = environment.now()
+        carrier?.askForMap()
     }
 
     private var mapDue: Instant? {
@@ -138,6 +151,7 @@ package final class BlobPull: @unchecked Sendable {
 
     package func tick(at now: Instant) {
         if let due = machine?.wakeAt, now >= due { feed(.tick) }
+        if let due = mapAskDue, now >= due { askForMap() }
         guard let due = mapDue, now >= due else { return }
         guard carrier?.kind == .retained else {
             return fail(.fetchTimedOut, "the map of blob \(blob.short) did not come")
@@ -146,7 +160,7 @@ package final class BlobPull: @unchecked Sendable {
         publishNeed([])
         use(.request)
         waitingForMapSince = now
-        carrier?.askForMap()
+        askForMap()
     }
 
     private func publishNeed(_ missing: [Range<Int>]) {
@@ -315,7 +329,7 @@ package final class BlobPull: @unchecked Sendable {
         askedInVain.removeAll()
         use(.request)
         if environment.isConnected { waitingForMapSince = environment.now() }
-        carrier?.askForMap()
+        askForMap()
     }
 
     private func finish() {
