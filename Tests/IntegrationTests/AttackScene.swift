@@ -160,7 +160,7 @@ struct AttackScene: Sendable {
         _ kind: AlertKind, about subject: String, _ text: String, logged line: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        try await TrustSite.eventually("an alert: \(text)", sourceLocation: sourceLocation) {
+        try await TrustSite.eventually("an alert: \(text)", seconds: 60, sourceLocation: sourceLocation) {
             try await api.all("/api/v1/alerts", query: [("state", "open"), ("kind", kind.rawValue)]).contains { alert in
                 let title = alert["title"].string ?? ""
                 return alert["subject"].string == subject && title.contains(text) && alert["action"].string != ""
