@@ -6,7 +6,7 @@ package import MQTTTransport
 /// What thousands of devices in one process do for each other's sake.
 ///
 /// Measured with `martlet-fleet bench idle` on glibc 2.36: an idle device costs 277 KB with its database open, 123 KB
-/// with it closed, 20 KB once the heap is given back (71 KB under mutual TLS).
+/// with it closed, 29 KB once the heap is given back (76 KB under mutual TLS).
 enum SharedProcess {
     private static let pause: Int64 = 5000
     /// `malloc_trim(3)`, which Swift's Glibc does not have; nil where there is none.
