@@ -127,10 +127,11 @@ var targets: [Target] = [
         name: "DeviceHostTests",
         dependencies: [
             "DeviceHost", "DeviceCore", "FleetModel", "FleetWire", "FleetCrypto", "ModelImage", "MQTTTransport",
-            "Sketches", "BlobCoding", "ModelCompiler", "ONNXFormat", "martlet-agent",
+            "Sketches", "BlobCoding", "ModelCompiler", "ONNXFormat", "BuiltPrograms", "martlet-agent",
         ],
         swiftSettings: strict),
-    .testTarget(name: "TidyTests", swiftSettings: strict),
+    .target(name: "BuiltPrograms", path: "Tests/BuiltPrograms", swiftSettings: strict),
+    .testTarget(name: "TidyTests", dependencies: ["BuiltPrograms"], swiftSettings: strict),
 ]
 
 for kernels in vectorKernels {
@@ -311,8 +312,7 @@ if !deviceOnly {
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "Sketches", "RolloutCore",
                 "RetrainCore", "ModelCompiler", "ONNXFormat", "Training", "MQTTTransport", "FrameSource", "BlobCoding",
-                "ModelImage", grdb,
-                logging,
+                "ModelImage", "BuiltPrograms", grdb, logging,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -334,7 +334,7 @@ if !deviceOnly {
             dependencies: [
                 "FleetController", "FleetStore", "FleetModel", "FleetWire", "FleetCrypto", "DeviceCore", "DeviceHost",
                 "FleetClient", "MQTTTransport", "VirtualFleet", "FleetConsole", "Sketches", "Training", "FrameSource",
-                "DemoFleet", httpClient, nioCore, nioHTTP1, grdb, logging, lifecycle,
+                "BuiltPrograms", "DemoFleet", httpClient, nioCore, nioHTTP1, grdb, logging, lifecycle,
             ],
             swiftSettings: strict),
     ]

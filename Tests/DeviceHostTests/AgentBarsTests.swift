@@ -1,3 +1,4 @@
+import BuiltPrograms
 import FleetCrypto
 import FleetModel
 import Foundation
@@ -53,7 +54,7 @@ struct AgentBarsTests {
 
     @Test("size, memory with a keyword spotter at 100 inferences a second, and time from exec to ready")
     func bars() throws {
-        let binary = try TestAgent.binary()
+        let binary = try BuiltPrograms.agent()
         let bytes = try #require(try binary.resourceValues(forKeys: [.fileSizeKey]).fileSize)
         print("size \(bytes) bytes, at most \(Self.binaryBytes)")
         #expect(bytes <= Self.binaryBytes)

@@ -1,3 +1,4 @@
+import BuiltPrograms
 import FleetCrypto
 import FleetModel
 import FleetWire
@@ -259,7 +260,7 @@ struct AgentProcessTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let copy = folder.appending(path: "martlet-agent.service")
         try String(contentsOf: unit, encoding: .utf8)
-            .replacing("/usr/bin/martlet-agent", with: try TestAgent.binary().path())
+            .replacing("/usr/bin/martlet-agent", with: try BuiltPrograms.agent().path())
             .write(to: copy, atomically: true, encoding: .utf8)
         let (status, output) = try run(["verify", copy.path()])
         #expect(status == 0 && output.isEmpty, "\(output)")

@@ -1,3 +1,4 @@
+import BuiltPrograms
 import FleetCrypto
 import FleetModel
 import FleetWire
@@ -17,7 +18,7 @@ enum TestProgram {
 
     /// The agent under test with another digest: what follows an ELF file's end is of no interest to anybody.
     static func agent(_ mark: UInt8) throws -> [UInt8] {
-        [UInt8](try Data(contentsOf: TestAgent.binary())) + [mark]
+        [UInt8](try Data(contentsOf: BuiltPrograms.agent())) + [mark]
     }
 
     /// The agent under test as its header would be on another processor.
@@ -65,7 +66,7 @@ struct AgentUpdateTests {
             runs == "\(agent.state.path())/images/\(SHA256.hash(release.image).hex)"
         }
 
-        var runsInstalled: Bool { get throws { runs == (try TestAgent.binary()).path() } }
+        var runsInstalled: Bool { get throws { runs == (try BuiltPrograms.agent()).path() } }
 
         func expectEnd(
             _ phase: InstallPhase, _ failure: InstallFailure, _ part: String, seconds: Double = 30,
@@ -179,11 +180,11 @@ struct AgentUpdateTests {
         let settings = try String(contentsOfFile: "\(folder)/agent.conf", encoding: .utf8)
         try bench.agent.write(
             settings.replacing("\(folder)/identity", with: "\(folder)/elsewhere"), "elsewhere.conf")
-        let real = try TestAgent.binary().path()
+        let real = try BuiltPrograms.agent().path()
         let program = TestProgram.script("exec \(real) --config \(folder)/elsewhere.conf")
         try bench.offer(try TestRelease(agent: program, version: 1), generation: 1)
         let reason = "not confirmed within 4 s: it does not reach the broker"
-        let installed = try TestAgent.binary().path()
+        let installed = try BuiltPrograms.agent().path()
         eventually("it has gone back", seconds: 30) { bench.agent.log.contains(reason) && bench.runs == installed }
         #expect(bench.service.ends == 0)
         // It went back with the script's arguments: only a start with the right ones can tell the controller.

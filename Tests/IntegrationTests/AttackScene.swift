@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import BuiltPrograms
 import DeviceHost
 import FleetClient
 import FleetConsole

@@ -1,3 +1,4 @@
+import BuiltPrograms
 import FleetConsole
 import FleetController
 import FleetCrypto
@@ -28,17 +29,9 @@ struct TokenKeyTests {
         var identity: String { folder.appending(path: "identity").path() }
         var log: String { (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? "" }
 
-        private static func binary() throws -> URL {
-            if let path = ProcessInfo.processInfo.environment["MARTLET_AGENT_BINARY"] { return URL(filePath: path) }
-            let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-            let bundle = maps.split(separator: "\n").compactMap { $0.split(separator: " ", maxSplits: 5).last }
-                .map { $0.trimmingCharacters(in: .whitespaces) }.first { $0.hasSuffix(".xctest") }
-            return URL(filePath: try #require(bundle)).deletingLastPathComponent().appending(path: "martlet-agent")
-        }
-
         func process(_ arguments: [String]) throws -> Process {
             let process = Process()
-            process.executableURL = try Self.binary()
+            process.executableURL = try BuiltPrograms.agent()
             process.arguments = arguments
             process.environment = tpm.environment
             return process
@@ -53,6 +46,15 @@ struct TokenKeyTests {
             let bytes = try await Task.detached { try pipe.fileHandleForReading.readToEnd() ?? Data() }.value
             process.waitUntilExit()
             return Run(status: process.terminationStatus, text: String(decoding: bytes, as: UTF8.self))
+        }
+
+        /// `martlet-agent enrol` with the key of a URI.
+        func enrol(_ claim: String, key: String) async throws -> Run {
+            try await run("enrol", "--claim", claim, "--identity", identity, "--key", key)
+        }
+
+        func doctor() async throws -> Run {
+            try await run("doctor", "--identity", identity, "--data", "\(identity)/data")
         }
 
         /// The agent on its own.
@@ -95,8 +97,7 @@ struct TokenKeyTests {
         .enabled(if: isInstalled, "scripts/dependencies test"))
     func whole() async throws {
         try await withController { bench, controller, claim in
-            let enrolled = try await bench.run(
-                "enrol", "--claim", claim, "--identity", bench.identity, "--key", SoftwareTPM.key)
+            let enrolled = try await bench.enrol(claim, key: SoftwareTPM.key)
             #expect(enrolled.status == 0, "\(enrolled.text)")
             let files = try FileManager.default.contentsOfDirectory(atPath: bench.identity)
             #expect(!files.contains("key.pem"))
@@ -109,17 +110,16 @@ struct TokenKeyTests {
             try await TrustSite.eventually("online: \(bench.log)") {
                 try await controller.store.queries.deviceCounts().online == 1
             }
-            let healthy = try await bench.run(
-                "doctor", "--identity", bench.identity, "--data", "\(bench.identity)/data")
+            let healthy = try await bench.doctor()
             #expect(healthy.text.contains("\(SoftwareTPM.key): opened"), "\(healthy.text)")
             #expect(healthy.text.contains("connected with mutual TLS"), "\(healthy.text)")
 
             bench.tpm.stop()
-            let ill = try await bench.run("doctor", "--identity", bench.identity, "--data", "\(bench.identity)/data")
+            let ill = try await bench.doctor()
             #expect(ill.status == 1 && ill.text.contains("the key \(SoftwareTPM.key)"), "\(ill.text)")
             #expect(ill.text.contains("openssl.cnf"), "\(ill.text)")
             try bench.tpm.start()
-            let well = try await bench.run("doctor", "--identity", bench.identity, "--data", "\(bench.identity)/data")
+            let well = try await bench.doctor()
             #expect(well.text.contains("\(SoftwareTPM.key): opened"), "\(well.text)")
         }
     }
@@ -129,8 +129,7 @@ struct TokenKeyTests {
         .enabled(if: isInstalled, "scripts/dependencies test"))
     func missing() async throws {
         try await withController { bench, _, claim in
-            let refused = try await bench.run(
-                "enrol", "--claim", claim, "--identity", bench.identity, "--key", SoftwareTPM.missing)
+            let refused = try await bench.enrol(claim, key: SoftwareTPM.missing)
             #expect(refused.status == 1 && refused.text.contains("the key \(SoftwareTPM.missing)"), "\(refused.text)")
             #expect(!refused.text.contains(claim))
             let relative = try await bench.run(

@@ -5,17 +5,6 @@ import Testing
 /// IntegrationTests.
 @Suite("Keys by URI on a real mosquitto", .timeLimit(.minutes(2)))
 struct KeyURITests {
-    private func broker(_ certificates: TestCertificates) throws -> TestBroker {
-        try TestBroker(
-            configuration: """
-                cafile \(certificates.path("ca.pem"))
-                certfile \(certificates.path("broker.pem"))
-                keyfile \(certificates.path("broker.key"))
-                require_certificate true
-                use_identity_as_username true
-                """)
-    }
-
     private func client(
         _ running: RunningLoop, _ broker: TestBroker, _ certificates: TestCertificates, ca: TestCertificates? = nil,
         host: String = "127.0.0.1", key: String? = nil
@@ -32,7 +21,7 @@ struct KeyURITests {
     func connects(host: String) async throws {
         let certificates = try TestCertificates(clients: ["boss"])
         defer { certificates.remove() }
-        let broker = try broker(certificates)
+        let broker = try TestBroker(requiring: certificates)
         let running = try RunningLoop()
         let (client, seen) = try client(running, broker, certificates, host: host)
         client.subscribe(["echo"], qos: .atLeastOnce)
@@ -49,7 +38,7 @@ struct KeyURITests {
     func otherHost(names: String) async throws {
         let certificates = try TestCertificates(clients: ["boss"], broker: names)
         defer { certificates.remove() }
-        let broker = try broker(certificates)
+        let broker = try TestBroker(requiring: certificates)
         let running = try RunningLoop()
         for host in ["127.0.0.1", "localhost"] {
             let (client, seen) = try client(running, broker, certificates, host: host)
@@ -69,7 +58,7 @@ struct KeyURITests {
             certificates.remove()
             others.remove()
         }
-        let broker = try broker(certificates)
+        let broker = try TestBroker(requiring: certificates)
         let running = try RunningLoop()
         let (client, seen) = try client(running, broker, certificates, ca: others)
         client.connect()
@@ -87,7 +76,7 @@ struct KeyURITests {
     func unusable(key: String, words: String) async throws {
         let certificates = try TestCertificates(clients: ["boss"])
         defer { certificates.remove() }
-        let broker = try broker(certificates)
+        let broker = try TestBroker(requiring: certificates)
         let running = try RunningLoop()
         let uri = key == "file:broker.key" ? "file:\(certificates.path("broker.key"))" : key
         let (client, seen) = try client(running, broker, certificates, key: uri)

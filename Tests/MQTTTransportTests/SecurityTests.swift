@@ -15,12 +15,8 @@ struct SecurityTests {
         """
     private static func secureBroker(_ certificates: TestCertificates) throws -> TestBroker {
         try TestBroker(
+            requiring: certificates,
             configuration: """
-                cafile \(certificates.path("ca.pem"))
-                certfile \(certificates.path("broker.pem"))
-                keyfile \(certificates.path("broker.key"))
-                require_certificate true
-                use_identity_as_username true
                 allow_anonymous false
                 acl_file FOLDER/acl
                 """, files: ["acl": rules])

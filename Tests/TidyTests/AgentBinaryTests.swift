@@ -1,3 +1,4 @@
+import BuiltPrograms
 import Foundation
 import Testing
 
@@ -12,18 +13,9 @@ import Testing
         return marks.filter { bytes.range(of: Data($0.utf8)) != nil }
     }
 
-    /// The bundle of these tests, as the process has mapped it.
-    private static func testBundle() throws -> URL {
-        let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-        let path = maps.split(separator: "\n").compactMap { $0.split(separator: " ", maxSplits: 5).last }
-            .map { $0.trimmingCharacters(in: .whitespaces) }
-            .first { $0.hasSuffix(".xctest") }
-        return URL(fileURLWithPath: try #require(path, "the test bundle is not mapped"))
-    }
-
     @Test("the agent that was built with these tests has no Foundation and no NIO")
     func builtBesideTests() throws {
-        let agent = try Self.testBundle().deletingLastPathComponent().appendingPathComponent("martlet-agent")
+        let agent = try BuiltPrograms.testBundle().deletingLastPathComponent().appendingPathComponent("martlet-agent")
         #expect(try Self.marks(in: agent).isEmpty)
     }
 
@@ -39,6 +31,6 @@ import Testing
 
     @Test("the check sees Foundation where it is: in the bundle of these tests")
     func control() throws {
-        #expect(try Self.marks(in: Self.testBundle()).contains("libFoundation"))
+        #expect(try Self.marks(in: BuiltPrograms.testBundle()).contains("libFoundation"))
     }
 }

@@ -1,3 +1,4 @@
+import BuiltPrograms
 import FleetCrypto
 import FleetModel
 import Foundation
@@ -48,15 +49,6 @@ final class TestAgent: @unchecked Sendable {
     private let notify = NotifySocket()
     let signingKey: SigningKey
 
-    /// The agent to test: `MARTLET_AGENT_BINARY`, or the one that was built beside these tests.
-    static func binary() throws -> URL {
-        if let path = ProcessInfo.processInfo.environment["MARTLET_AGENT_BINARY"] { return URL(filePath: path) }
-        let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-        let bundle = maps.split(separator: "\n").compactMap { $0.split(separator: " ", maxSplits: 5).last }
-            .map { $0.trimmingCharacters(in: .whitespaces) }.first { $0.hasSuffix(".xctest") }
-        return URL(filePath: try #require(bundle)).deletingLastPathComponent().appending(path: "martlet-agent")
-    }
-
     init(_ name: String, fleet: SecureFleet, settings: [String] = []) throws {
         id = try DeviceID(name)
         folder = FileManager.default.temporaryDirectory.appending(path: "agent-\(UUID().uuidString.prefix(8))")
@@ -102,7 +94,7 @@ final class TestAgent: @unchecked Sendable {
     /// Starts the process.
     func start(environment: [String: String] = [:]) throws {
         let process = Process()
-        process.executableURL = try Self.binary()
+        process.executableURL = try BuiltPrograms.agent()
         process.arguments = ["--config", folder.appending(path: "agent.conf").path()]
         var all = ProcessInfo.processInfo.environment
         all["NOTIFY_SOCKET"] = notify.path
@@ -142,7 +134,7 @@ final class TestAgent: @unchecked Sendable {
     /// Runs another command of the agent with this configuration.
     func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
         let process = Process()
-        process.executableURL = try Self.binary()
+        process.executableURL = try BuiltPrograms.agent()
         process.arguments = arguments + ["--config", folder.appending(path: "agent.conf").path()]
         let pipe = Pipe()
         process.standardOutput = pipe

@@ -1,3 +1,4 @@
+import BuiltPrograms
 import FleetCrypto
 import FleetModel
 import FleetWire

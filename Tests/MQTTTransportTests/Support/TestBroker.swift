@@ -33,6 +33,21 @@ final class TestBroker: @unchecked Sendable {
         if start { try self.start() }
     }
 
+    /// A broker of mutual TLS: a client is who its certificate says.
+    convenience init(
+        requiring certificates: TestCertificates, configuration: String = "", files: [String: String] = [:]
+    ) throws {
+        try self.init(
+            configuration: """
+                cafile \(certificates.path("ca.pem"))
+                certfile \(certificates.path("broker.pem"))
+                keyfile \(certificates.path("broker.key"))
+                require_certificate true
+                use_identity_as_username true
+                \(configuration)
+                """, files: files)
+    }
+
     deinit {
         kill()
         try? FileManager.default.removeItem(at: folder)

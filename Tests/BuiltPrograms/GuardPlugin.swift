@@ -1,9 +1,8 @@
 import Foundation
-import Testing
 
 /// The broker's guard, compiled once for all tests of this process.
-enum GuardPlugin {
-    static let path = Result {
+public enum GuardPlugin {
+    public static let path = Result {
         let name = "guard-\(ProcessInfo.processInfo.processIdentifier)"
         let folder = FileManager.default.temporaryDirectory.appending(path: name)
         let file = folder.appending(path: "martlet-guard.so").path()
@@ -13,7 +12,9 @@ enum GuardPlugin {
         process.arguments = [file]
         try process.run()
         process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "broker-guard/build failed: scripts/dependencies test")
+        guard process.terminationStatus == 0 else {
+            throw NotBuilt(description: "broker-guard/build failed: scripts/dependencies test")
+        }
         return file
     }
 }
