@@ -81,20 +81,9 @@ public final class DeviceHost: @unchecked Sendable {
         root = configuration.rootKey
         identity = NextIdentity(configuration.tls, device: configuration.device)
         images = try ImageFolder(path: configuration.folder, files: platform.files)
-        let opened = try OpenedStore(folder: configuration.folder, platform: platform)
-        (store, isFrozen) = (opened.store, opened.isFrozen)
-        var problems = opened.problem.isEmpty ? [] : [opened.problem]
-        do throws(CryptoError) {
-            store.sampleSeal = SampleSeal(
-                key: try configuration.signingKey.sealingKey(for: "martlet spooled samples"),
-                sealsNew: configuration.sealsSamples)
-        } catch {
-            throw DeviceError(.cryptoFailed, error.context)
-        }
-        if !isFrozen, case let foreign = try store.giveUpForeignSamples(), foreign > 0 {
-            problems.append("\(foreign) samples that another identity had sealed are given up")
-        }
-        storeProblem = problems.joined(separator: "; ")
+        var opened = try OpenedStore(folder: configuration.folder, platform: platform)
+        try opened.unseal(with: configuration.signingKey, sealsNew: configuration.sealsSamples)
+        (store, storeProblem, isFrozen) = (opened.store, opened.problem, opened.isFrozen)
         marker = platform.makeMarker(configuration.folder)
         boot = Hexadecimal.text(try platform.randomBytes(8))
         let fresh = try platform.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }

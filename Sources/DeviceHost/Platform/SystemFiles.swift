@@ -8,6 +8,11 @@ struct SystemFiles: DeviceFiles {
 
     func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    /// Whether the file is there and its disk takes no writes.
+    static func isOnReadOnlyDisk(_ path: String) -> Bool {
+        access(path, R_OK) == 0 && access(path, W_OK) != 0 && errno == EROFS
+    }
+
     func remove(_ path: String) { unlink(path) }
 
     func size(of path: String) -> Int? {

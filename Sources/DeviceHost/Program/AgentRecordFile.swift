@@ -1,7 +1,6 @@
 package import DeviceCore
 import FleetModel
 import FleetWire
-import Glibc
 
 /// Where the agent's record lies: `agent` in the device's folder, replaced whole and durably.
 package struct AgentRecordFile: Sendable {
@@ -22,7 +21,7 @@ package struct AgentRecordFile: Sendable {
     }
 
     /// Nothing on the record's disk can be written.
-    var isOnReadOnlyDisk: Bool { access(path, W_OK) != 0 && errno == EROFS }
+    var isOnReadOnlyDisk: Bool { SystemFiles.isOnReadOnlyDisk(path) }
 
     /// Stores the record: after a power cut there is this one or the one before, never a part of it.
     package func store(_ record: AgentRecord) throws(DeviceError) {

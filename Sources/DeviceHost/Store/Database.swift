@@ -65,7 +65,7 @@ final class Database {
         for pragma in [
             "journal_mode = WAL", "synchronous = \(syncs ? "FULL" : "OFF")", "foreign_keys = ON", "cache_size = -256",
         ] {
-            guard sqlite3_exec(handle, "PRAGMA \(pragma)", nil, nil, nil) == SQLITE_OK else { throw failure(pragma) }
+            try run("PRAGMA \(pragma)")
         }
     }
 
@@ -149,6 +149,10 @@ final class Database {
     /// Runs SQL without parameters or rows.
     func execute(_ sql: String) throws(DeviceError) {
         try wake()
+        try run(sql)
+    }
+
+    private func run(_ sql: String) throws(DeviceError) {
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw failure(sql) }
     }
 

@@ -39,7 +39,11 @@ final class DeviceStore {
         "DROP TABLE pull;",
         // A message that may have been sent must stay as it is: the controller may hold it already.
         "ALTER TABLE spool ADD COLUMN sent INTEGER NOT NULL DEFAULT 1;",
-        "ALTER TABLE spool ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;",
+        // Few rows are sealed, or all: a start finds them without reading the messages of the others.
+        """
+        ALTER TABLE spool ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX spool_sealed ON spool (sealed) WHERE sealed = 1;
+        """,
     ]
 
     /// How samples lie in the spool; nil: in the clear, and sealed ones cannot be read.

@@ -1,6 +1,6 @@
 import DeviceCore
+import FleetCrypto
 import FleetModel
-import Glibc
 
 /// A device's store, opened as well as its disk and its file allow.
 struct OpenedStore {
@@ -18,7 +18,7 @@ struct OpenedStore {
             return
         }
         do throws(DeviceError) { store = try Self.whole(path, syncs: syncs) } catch {
-            if Self.isOnReadOnlyDisk(path) {
+            if SystemFiles.isOnReadOnlyDisk(path) {
                 store = try Self.frozen(path, files: platform.files)
                 problem = "\(path): the disk is read-only: what is installed serves, and nothing new is kept"
                 isFrozen = true
@@ -29,6 +29,19 @@ struct OpenedStore {
                 throw error
             }
         }
+    }
+
+    /// Gives the store what opens its sealed samples; those of another identity are given up.
+    mutating func unseal(with signingKey: SigningKey, sealsNew: Bool) throws(DeviceError) {
+        do throws(CryptoError) {
+            store.sampleSeal = SampleSeal(
+                key: try signingKey.sealingKey(for: "martlet spooled samples"), sealsNew: sealsNew)
+        } catch {
+            throw DeviceError(.cryptoFailed, error.context)
+        }
+        guard !isFrozen, case let foreign = try store.giveUpForeignSamples(), foreign > 0 else { return }
+        problem +=
+            (problem.isEmpty ? "" : "; ") + "\(foreign) samples that another identity had sealed are given up"
     }
 
     /// Opens the store and makes sure that it can be read throughout.
@@ -52,10 +65,6 @@ struct OpenedStore {
             guard files.size(of: "\(path)-wal") ?? 0 == 0 else { throw error }
             return try DeviceStore(reading: path, isFrozen: true)
         }
-    }
-
-    private static func isOnReadOnlyDisk(_ path: String) -> Bool {
-        access(path, R_OK) == 0 && access(path, W_OK) != 0 && errno == EROFS
     }
 
     /// Sets the damaged file aside and writes what can still be read of it into a new one.
