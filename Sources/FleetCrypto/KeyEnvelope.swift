@@ -50,11 +50,7 @@ public enum KeyEnvelope {
     private static func wrappingKey(
         _ own: KeyHandle, peer: [UInt8], envelope: [UInt8], receiver: [UInt8]
     ) throws(CryptoError) -> SealingKey {
-        let secret = try own.agree(withPoint: peer)
-        guard let key = SealingKey(HKDF.sha256(secret: secret, salt: envelope + receiver, purpose: purpose)) else {
-            throw CryptoError(.malformed, "no wrapping key")
-        }
-        return key
+        SealingKey(secret: try own.agree(withPoint: peer), salt: envelope + receiver, purpose: purpose)
     }
 }
 

@@ -25,9 +25,14 @@ public struct SealingKey: Hashable, Sendable {
 
     private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
+    /// What HKDF-SHA256 makes of a secret for one purpose.
+    init(secret: [UInt8], salt: [UInt8], purpose: String) {
+        bytes = HKDF.sha256(secret: secret, salt: salt, purpose: purpose)
+    }
+
     /// A key for one purpose alone.
     public func derived(salt: [UInt8], for purpose: String) -> SealingKey {
-        SealingKey(unchecked: HKDF.sha256(secret: bytes, salt: salt, purpose: purpose))
+        SealingKey(secret: bytes, salt: salt, purpose: purpose)
     }
 
     /// The key of one blob of an image, whose key this is.

@@ -81,10 +81,7 @@ public struct SigningKey: Sendable {
     ///
     /// - Parameter purpose: another purpose, another key.
     public func sealingKey(for purpose: String) throws(CryptoError) -> SealingKey {
-        guard let key = SealingKey(HKDF.sha256(secret: try seed(), salt: publicKey, purpose: purpose)) else {
-            throw CryptoError(.malformed, "no key for \(purpose)")
-        }
-        return key
+        SealingKey(secret: try seed(), salt: publicKey, purpose: purpose)
     }
 
     /// What verifies this key's signatures.
