@@ -13,7 +13,7 @@ struct FrameVaultTests {
     func roundTrip(count: Int) throws {
         let values = (0..<count).map(Float.init)
         for vault in [FrameVault(key: nil), FrameVault(key: try SealingKey.generate())] {
-            let stored = try vault.stored(values)
+            let stored = try vault.stored(plain: FloatVector(values).data)
             #expect(stored.count == count)
             #expect(try vault.values(stored) == values)
             let part = try vault.stored(part: [1, 2, 3])
@@ -24,9 +24,9 @@ struct FrameVaultTests {
     @Test("a sealed frame shows nothing of its values, and no two are alike")
     func hidden() throws {
         let vault = FrameVault(key: try SealingKey.generate())
-        let stored = try vault.stored(values)
+        let stored = try vault.stored(plain: FloatVector(values).data)
         #expect(stored.data.range(of: FloatVector(values).data) == nil)
-        #expect(try vault.stored(values) != stored)
+        #expect(try vault.stored(plain: FloatVector(values).data) != stored)
         #expect(try vault.stored(part: Array("secret".utf8)).range(of: Data("secret".utf8)) == nil)
     }
 
@@ -40,7 +40,7 @@ struct FrameVaultTests {
     @Test("a frame that was changed, or has no key, is an error with a way out")
     func damage() throws {
         let vault = FrameVault(key: try SealingKey.generate())
-        let stored = try vault.stored(values)
+        let stored = try vault.stored(plain: FloatVector(values).data)
         var data = stored.data
         data[data.count - 1] ^= 1
         for (vault, frame) in [

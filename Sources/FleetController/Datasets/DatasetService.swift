@@ -130,10 +130,10 @@ public struct DatasetService: Sendable {
     ) throws -> Int {
         var added = 0
         for frame in frames {
-            let vector = FloatVector(frame.values)
-            let digest = SHA256.hash([UInt8]("\(frame.device)\u{0}\(frame.className)\u{0}".utf8) + [UInt8](vector.data))
+            let plain = FloatVector(frame.values).data
+            let digest = SHA256.hash([UInt8]("\(frame.device)\u{0}\(frame.className)\u{0}".utf8) + [UInt8](plain))
             var record = DatasetFrameRecord(
-                dataset: name, device: frame.device, className: frame.className, frame: try vault.stored(frame.values),
+                dataset: name, device: frame.device, className: frame.className, frame: try vault.stored(plain: plain),
                 tags: frame.tags, digest: digest, createdAt: now)
             try record.insert(database, onConflict: .ignore)
             added += database.changesCount

@@ -85,12 +85,13 @@ extension SampleRecord {
         let top = ranked.first ?? 0
         let first = ranked.first.map { sample.scores[$0] } ?? 0
         let second = ranked.dropFirst().first.map { sample.scores[$0] } ?? 0
+        let plain = FloatVector(sample.values).data
         self.init(
             device: device.id, boot: sample.boot, sequence: Int64(sample.sequence), slot: sample.slot,
             release: sample.release, model: part.version.model, number: part.version.number,
             capturedAt: sample.captured, receivedAt: receivedAt, tag: sample.tag,
-            probability: Double(sample.probability), kind: part.input.kind, frame: try vault.stored(sample.values),
-            frameDigest: SHA256.hash(FloatVector(sample.values).data), scores: FloatVector(sample.scores),
+            probability: Double(sample.probability), kind: part.input.kind, frame: try vault.stored(plain: plain),
+            frameDigest: SHA256.hash(plain), scores: FloatVector(sample.scores),
             predictedClass: part.classes.indices.contains(top) ? part.classes[top] : "", confidence: Double(first),
             margin: Double(first - second), station: device.station, tags: tags)
     }

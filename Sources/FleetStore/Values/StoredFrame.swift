@@ -37,10 +37,10 @@ public struct FrameVault: Sendable {
     static let overhead = 1 + SealingKey.nonceBytes + SealingKey.tagBytes
     private static let mark: UInt8 = 1
 
-    /// Values as they are to be stored.
-    public func stored(_ values: [Float]) throws -> StoredFrame {
-        StoredFrame(data: try sealed(FloatVector(values).data))
-    }
+    /// A frame as it is to be stored.
+    ///
+    /// - Parameter plain: its values (`FloatVector.data`).
+    public func stored(plain: Data) throws -> StoredFrame { StoredFrame(data: try sealed(plain)) }
 
     /// The values of a stored frame.
     public func values(_ frame: StoredFrame) throws -> [Float] {
