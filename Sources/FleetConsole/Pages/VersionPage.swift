@@ -46,7 +46,8 @@ enum VersionPage {
             FactView(name: "Dataset", value: version.dataset.map { "\($0):\(version.datasetVersion ?? 0)" } ?? "–"),
             FactView(name: "Training run", value: version.trainingRun.map { "#\($0)" } ?? "–"),
             FactView(name: "Trainer", value: version.trainer ?? "–"),
-            FactView(name: "ONNX file", value: version.onnx.short, isCode: true),
+            FactView(
+                name: version.model == .agent ? "Program" : "ONNX file", value: version.onnx.short, isCode: true),
             FactView(name: "Image", value: overview.image?.digest.short ?? "–", isCode: true),
             FactView(name: "Input", value: version.input.map(ModelsPage.shape) ?? "–"),
             FactView(name: "Classes", value: version.classes.isEmpty ? "–" : version.classes.joined(separator: ", ")),

@@ -28,7 +28,8 @@ public struct AgentService: Sendable {
             if let same = try ImageRecord.fetchOne(database, key: digest) {
                 throw ControllerError(.conflict, "this is the program of \(same.version)", hint: "release that version")
             }
-            let id = try Self.next(database, at: scope.now)
+            let id = try ModelService.nextVersion(
+                database, of: .agent, description: "The devices' own program", at: scope.now)
             try BlobRecord(digest: digest, bytes: program.count, kind: .agent, createdAt: scope.now)
                 .insert(database, onConflict: .ignore)
             var record = VersionRecord(
@@ -62,16 +63,6 @@ public struct AgentService: Sendable {
         else {
             throw ControllerError(.invalid, "an agent is for hardware that is named", hint: "such as x86_64-generic")
         }
-    }
-
-    private static func next(_ database: Database, at now: Instant) throws -> VersionID {
-        if try ModelRecord.fetchOne(database, key: ModelName.agent) == nil {
-            try ModelRecord(name: .agent, description: "The devices' own program", createdAt: now).insert(database)
-        }
-        let number = try Int.fetchOne(
-            database, sql: "SELECT coalesce(max(number), 0) + 1 FROM version WHERE model = ?",
-            arguments: [ModelName.agent])
-        return VersionID(model: .agent, number: number ?? 1)
     }
 
     /// What its releases are made from: a part, and the hardware that they are bound to.

@@ -12,6 +12,18 @@ extension ModelService {
         return record
     }
 
+    /// The name of a model's next version; makes the model if it is new.
+    static func nextVersion(
+        _ database: Database, of model: ModelName, description: String = "", at now: Instant
+    ) throws -> VersionID {
+        if try ModelRecord.fetchOne(database, key: model) == nil {
+            try ModelRecord(name: model, description: description, createdAt: now).insert(database)
+        }
+        let number = try Int.fetchOne(
+            database, sql: "SELECT coalesce(max(number), 0) + 1 FROM version WHERE model = ?", arguments: [model])
+        return VersionID(model: model, number: number ?? 1)
+    }
+
     /// The newest image of a version.
     static func image(_ database: Database, _ id: VersionID) throws -> ImageRecord? {
         try ImageRecord.filter(Column("model") == id.model && Column("number") == id.number)

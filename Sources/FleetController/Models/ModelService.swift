@@ -68,12 +68,7 @@ public struct ModelService: Sendable {
                 throw ControllerError(
                     .conflict, "the model compiles to the image of \(same.version)", hint: "release that version")
             }
-            if try ModelRecord.fetchOne(database, key: name) == nil {
-                try ModelRecord(name: name, createdAt: scope.now).insert(database)
-            }
-            let number = try Int.fetchOne(
-                database, sql: "SELECT coalesce(max(number), 0) + 1 FROM version WHERE model = ?", arguments: [name])
-            let id = VersionID(model: name, number: number ?? 1)
+            let id = try Self.nextVersion(database, of: name, at: scope.now)
             try BlobRecord(digest: onnxDigest, bytes: onnx.count, kind: .onnx, createdAt: scope.now)
                 .insert(database, onConflict: .ignore)
             try BlobRecord(digest: image, bytes: compiled.bytes.count, kind: .image, createdAt: scope.now)
