@@ -34,6 +34,8 @@ extension DeliveryService {
             let encoded = try ImageEncoder(blobs: context.blobs).full(image, key: key)
             let now = context.now()
             try await context.write { database, _ in
+                // A model that was sealed meanwhile: the next round encodes its image anew.
+                guard try ImageKeys.key(database, of: image) == key else { return }
                 try BlobRecord(digest: encoded.file, bytes: encoded.map.bytes, kind: .delivery, createdAt: now)
                     .insert(database, onConflict: .ignore)
                 try DeliveryRecord(encoded, createdAt: now).insert(database, onConflict: .ignore)
