@@ -47,7 +47,7 @@ package final class SteppedController: Sendable {
     ) {
         context = ControllerContext(
             configuration: configuration, store: store, blobs: blobs, events: EventHub(), logger: logger, now: now,
-            bugs: bugs)
+            bugs: bugs, isStepped: true)
         topics = Topics(prefix: configuration.topicPrefix)
         let link = SteppedLink(network: network, topics: topics)
         let due = SharedFlag()

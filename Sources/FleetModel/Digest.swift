@@ -8,6 +8,15 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Takes exactly 32 bytes; nil for any other count.
     public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
+        // A loop over a buffer is compiled for bytes; one over a collection asks for each byte through a table.
+        guard let digest = bytes.withContiguousStorageIfAvailable(Self.init(whole:)) else {
+            self = Array(bytes).withUnsafeBufferPointer(Self.init(whole:))
+            return
+        }
+        self = digest
+    }
+
+    private init(whole bytes: UnsafeBufferPointer<UInt8>) {
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         // A shift through all four words: no memory is asked for, since every chunk that comes passes here.
         for byte in bytes {
@@ -23,7 +32,7 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     public init?(hex: some StringProtocol) {
         guard hex.utf8.count == 2 * Self.byteCount else { return nil }
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        for character in hex.utf8 {
+        for character in String(hex).utf8 {
             guard let value = Hexadecimal.value(character) else { return nil }
             words.0 = words.0 << 4 | words.1 >> 60
             words.1 = words.1 << 4 | words.2 >> 60
@@ -35,8 +44,11 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// The 32 bytes.
     public var bytes: [UInt8] {
-        [words.0, words.1, words.2, words.3].flatMap { word in
-            (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64($0))) }
+        [UInt8](unsafeUninitializedCapacity: Self.byteCount) { buffer, count in
+            for (index, word) in [words.0, words.1, words.2, words.3].enumerated() {
+                for byte in 0..<8 { buffer[8 * index + byte] = UInt8(truncatingIfNeeded: word >> (56 - 8 * byte)) }
+            }
+            count = Self.byteCount
         }
     }
 
@@ -58,14 +70,17 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 public enum Hexadecimal {
     /// Lower-case text, two characters a byte.
     public static func text(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var characters: [UInt8] = []
-        for byte in bytes {
-            characters.append(digits[Int(byte >> 4)])
-            characters.append(digits[Int(byte & 15)])
+        let bytes = Array(bytes)
+        return String(unsafeUninitializedCapacity: 2 * bytes.count) { characters in
+            for (index, byte) in bytes.enumerated() {
+                characters[2 * index] = digit(byte >> 4)
+                characters[2 * index + 1] = digit(byte & 15)
+            }
+            return 2 * bytes.count
         }
-        return String(decoding: characters, as: UTF8.self)
     }
+
+    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x61 + value - 10 }
 
     /// The bytes of a text; nil for an odd length or other characters.
     public static func bytes(_ text: String) -> [UInt8]? {

@@ -20,6 +20,12 @@ public struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     public static func < (a: Instant, b: Instant) -> Bool { a.milliseconds < b.milliseconds }
     public var description: String { "\(milliseconds) ms" }
+
+    /// The earlier of two times that something is due; nil if nothing is. Asked after every message, so it makes no array.
+    public static func earlier(_ a: Instant?, _ b: Instant?) -> Instant? {
+        guard let a, let b else { return a ?? b }
+        return min(a, b)
+    }
 }
 
 /// A span of time in milliseconds.

@@ -64,6 +64,12 @@ public final class FleetStore: Sendable {
             hint: "check that the folder is writable, has free space and was made by this or an older version")
     }
 
+    /// Reads in one snapshot, on the caller's thread.
+    package func readHere<Value>(_ body: (Database) throws -> Value) throws -> Value { try database.read(body) }
+
+    /// Writes in one transaction, on the caller's thread.
+    package func writeHere<Value>(_ body: (Database) throws -> Value) throws -> Value { try database.write(body) }
+
     /// Closes all connections after the running transactions; use of the store after that throws.
     public func close() throws { try database.close() }
 }

@@ -87,7 +87,7 @@ struct DeliveryTests {
     func damaged() async throws {
         let (fleet, release) = try await fleet()
         let service = service(fleet)
-        try await service.prepareDeliveries()
+        try await service.encode(service.needs().unencoded)
         let image = try #require(release.manifest.parts.first).image.digest
         let delivery = try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) })
         let handle = try FileHandle(forWritingTo: fleet.controller.blobs.url(delivery.file))

@@ -130,8 +130,11 @@ public struct SpoolLedger: Sendable {
     /// When `tick` is due.
     public var wakeAt: Instant? {
         guard isConnected else { return nil }
-        let resend = entries.values.joined().compactMap(resendAt).min()
-        return [resend, creditDue].compactMap { $0 }.min()
+        var due = creditDue
+        for queue in entries.values {
+            for entry in queue { due = .earlier(due, resendAt(entry)) }
+        }
+        return due
     }
 
     /// Makes room for a report that cannot wait (its release is being replaced): gives up the oldest one.

@@ -113,7 +113,7 @@ extension UpdateMachine {
         switch state.phase {
         case .failed: state.retryAt
         case .fetching:
-            [state.retryAt, state.target?.deadline].compactMap { $0 }.min()
+            .earlier(state.retryAt, state.target?.deadline)
         case .waiting:
             state.target?.activation.nextOpening(after: now, in: limits.zone)
         case .probation:

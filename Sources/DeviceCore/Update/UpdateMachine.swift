@@ -62,7 +62,7 @@ public struct UpdateMachine: Sendable {
 
     /// When `tick` is due, or nil if time alone changes nothing.
     public func wakeAt(_ now: Instant) -> Instant? {
-        [storeAgainAt, phaseWakeAt(now)].compactMap { $0 }.min()
+        .earlier(storeAgainAt, phaseWakeAt(now))
     }
 
     /// Where the slot stands, as the device reports it. `receipts`: newest last.

@@ -33,7 +33,7 @@ public final class DeviceHost: @unchecked Sendable {
     var clock: HostClock
     var random: SeededGenerator
     var spooler: Spooler
-    var slots: [SlotName: SlotHost] = [:]
+    private(set) var slots: [SlotName: SlotHost] = [:]
     var roles: TrustRoles?
     /// The pinned root key: the one that the device was given, or that signed rotations have led to since.
     var root: TrustedKey
@@ -152,6 +152,7 @@ public final class DeviceHost: @unchecked Sendable {
             loop.schedule(after: Self.goodbyeMilliseconds) { [self] in
                 client = nil
                 slots.removeAll()
+                orderedSlots.removeAll()
                 store.close()
                 completion()
             }
@@ -182,12 +183,14 @@ public final class DeviceHost: @unchecked Sendable {
 
     // MARK: Slots
 
-    var orderedSlots: [SlotHost] { slots.sorted { $0.key < $1.key }.map(\.value) }
+    /// In the order of their names.
+    private(set) var orderedSlots: [SlotHost] = []
 
     @discardableResult
     func makeSlot(_ name: SlotName, state: SlotState = SlotState()) -> SlotHost {
         let slot = SlotHost(name: name, state: state, host: self)
         slots[name] = slot
+        orderedSlots = slots.sorted { $0.key < $1.key }.map(\.value)
         return slot
     }
 
@@ -199,8 +202,7 @@ public final class DeviceHost: @unchecked Sendable {
     /// Sees to it that `wake` is called when the next thing is due.
     func rearm() {
         guard isRunning else { return }
-        let wakes = slots.values.compactMap(\.wakeAt) + [spooler.wakeAt].compactMap { $0 }
-        guard let due = wakes.min() else {
+        guard let due = orderedSlots.reduce(spooler.wakeAt, { .earlier($0, $1.wakeAt) }) else {
             if let timer { loop.cancel(timer.id) }
             timer = nil
             return

@@ -63,7 +63,7 @@ final class SlotHost {
 
     /// When `tick` is due.
     var wakeAt: Instant? {
-        [machineWakeAt(host.now()), pull?.wakeAt, manifestDue, windowDue].compactMap { $0 }.min()
+        .earlier(.earlier(machineWakeAt(host.now()), pull?.wakeAt), .earlier(manifestDue, windowDue))
     }
 
     func connected() {

@@ -220,7 +220,7 @@ struct Spooler {
 
     mutating func acknowledged(_ ack: Ack, at now: Instant) -> [SpoolAction] { ledger.acknowledged(ack, at: now) }
     mutating func tick(at now: Instant) -> [SpoolAction] { ledger.tick(at: now) }
-    var wakeAt: Instant? { [ledger.wakeAt, flushAt].compactMap { $0 }.min() }
+    var wakeAt: Instant? { .earlier(ledger.wakeAt, flushAt) }
     /// Messages that wait for an acknowledgement.
     func count(_ stream: StreamKind) -> Int { ledger.count(stream) }
 }

@@ -127,7 +127,7 @@ final class Database {
         }
         guard isInTransaction else { return }
         do {
-            try execute("COMMIT")
+            _ = try read("COMMIT") { _ in () }
             isInTransaction = false
         } catch {
             rollBack()
@@ -161,7 +161,7 @@ final class Database {
     func write(_ sql: String, _ values: [SQLValue] = []) throws(DeviceError) {
         do {
             if !isInTransaction {
-                try execute("BEGIN IMMEDIATE")
+                _ = try read("BEGIN IMMEDIATE") { _ in () }
                 isInTransaction = true
             }
             _ = try read(sql, values) { _ in () }

@@ -130,7 +130,7 @@ package final class BlobPull: @unchecked Sendable {
     // MARK: Time
 
     package var wakeAt: Instant? {
-        [machine?.wakeAt, mapDue, mapAskDue].compactMap { $0 }.min()
+        .earlier(machine?.wakeAt, .earlier(mapDue, mapAskDue))
     }
 
     /// When to ask the controller for the map once more.

@@ -55,6 +55,6 @@ enum AlertBook {
     }
 
     static func openAlert(_ database: Database, _ fingerprint: String) throws -> AlertRecord? {
-        try AlertRecord.filter(Column("fingerprint") == fingerprint && Column("closedAt") == nil).fetchOne(database)
+        try AlertRecord.first(database, where: "fingerprint = ? AND closedAt IS NULL", [fingerprint])
     }
 }

@@ -16,7 +16,7 @@ enum AuditChain {
         to database: Database, at now: Instant, caller: Identity, command: String, subject: String,
         detail: [String: String], reason: String
     ) throws -> AuditEntryRecord {
-        let last = try AuditEntryRecord.order(Column("number").desc).fetchOne(database)
+        let last = try AuditEntryRecord.first(database, where: "true ORDER BY number DESC LIMIT 1", [])
         guard let previous = last?.hash ?? genesis else {
             throw ControllerError(.invalid, "the audit's genesis is no digest")
         }

@@ -15,7 +15,7 @@ extension DeliveryService {
         let seen = await ask([topics.trust, topics.allReleases, topics.allDesired, topics.allBlobMaps], expecting: nil)
         try await auditDesired(seen)
         try await auditReleases(seen)
-        let deliveries = try await context.read { try DeliveryRecord.filter(Column("publishedAt") != nil).fetchAll($0) }
+        let deliveries = try await context.read { try DeliveryRecord.all($0, where: "publishedAt IS NOT NULL") }
         for delivery in deliveries { try await auditBlob(delivery, mapSeen: seen[.blobMap(delivery.blob)]) }
         held.withLock { $0.isAudited = true }
     }

@@ -9,27 +9,11 @@ import Synchronization
 
 /// Blobs: encoding images, seeding their chunks, seeding some again, clearing what nobody needs.
 extension DeliveryService {
-    /// Images of releases in use.
-    private static let neededImages = """
-        SELECT part.image FROM release_part AS part JOIN release ON release.name = part.release
-        WHERE release.stage = 'released'
-        """
-    /// Images that devices run: what differences may start from.
-    private static let heldImages = """
-        SELECT part.image FROM device_slot AS slot JOIN release ON release.digest = slot.champion
-        JOIN release_part AS part ON part.release = release.name AND part.slot = slot.slot
-        """
-
     // MARK: Encoding
 
-    /// Encodes every image of a release in use that was not encoded yet.
-    func prepareDeliveries() async throws {
-        let missing = try await context.read { database in
-            let images: [Digest] = try database.values(
-                "SELECT DISTINCT image FROM (\(Self.neededImages)) WHERE image NOT IN (SELECT blob FROM delivery)")
-            return images
-        }
-        for image in missing {
+    /// Encodes images of releases in use that were not encoded yet.
+    func encode(_ images: [Digest]) async throws {
+        for image in images {
             let key = try await context.write { database, _ in try ImageKeys.key(database, of: image) }
             let encoded = try ImageEncoder(blobs: context.blobs).full(image, key: key)
             let now = context.now()
@@ -45,20 +29,8 @@ extension DeliveryService {
 
     // MARK: Seeding
 
-    /// Publishes every needed blob that the broker does not hold, within the cap on retained bytes.
-    func publishBlobs() async throws {
-        let (waiting, retained) = try await context.read { database in
-            (
-                try DeliveryRecord.all(
-                    database,
-                    where: """
-                        publishedAt IS NULL AND image IN (\(Self.neededImages))
-                            AND (base IS NULL OR base IN (\(Self.heldImages)))
-                        ORDER BY base IS NOT NULL, createdAt
-                        """),
-                try database.value("SELECT coalesce(sum(bytes), 0) FROM delivery WHERE publishedAt IS NOT NULL") ?? 0
-            )
-        }
+    /// Publishes needed blobs that the broker does not hold, within the cap on retained bytes.
+    func publishBlobs(_ waiting: [DeliveryRecord], retained: Int) async throws {
         var held = retained
         var byRequest: Set<Digest> = []
         for delivery in waiting {
@@ -180,23 +152,9 @@ extension DeliveryService {
 
     // MARK: Clearing
 
-    /// Removes blobs and manifests from the broker whose last release was retired longer ago than the grace, and
-    /// differences to what no device runs any more.
-    func clearUnused() async throws {
-        let before = context.now().advanced(
-            by: Interval(milliseconds: -context.configuration.retainedGrace.milliseconds))
-        let unused = try await context.read { database in
-            try DeliveryRecord.all(
-                database,
-                where: """
-                    publishedAt IS NOT NULL AND (
-                        base IS NOT NULL AND base NOT IN (\(Self.heldImages))
-                        OR image NOT IN (\(Self.neededImages)) AND image NOT IN (
-                            SELECT part.image FROM release_part AS part JOIN release ON release.name = part.release
-                            WHERE release.retiredAt > ?))
-                    """, [before])
-        }
-        try await clearManifests(retiredBefore: before)
+    /// Removes blobs from the broker whose last release was retired longer ago than the grace, and differences to what
+    /// no device runs any more.
+    func clear(_ unused: [DeliveryRecord]) async throws {
         for delivery in unused {
             let map = try BlobMap(decoding: [UInt8](delivery.map))
             try await deliver(.blobMap(delivery.blob), [], priority: .control)
@@ -210,12 +168,8 @@ extension DeliveryService {
         }
     }
 
-    private func clearManifests(retiredBefore before: Instant) async throws {
-        let retired = try await context.read { database in
-            let digests: [Digest] = try database.values(
-                "SELECT digest FROM release WHERE retiredAt <= ? AND digest IS NOT NULL", [before])
-            return digests
-        }
+    /// Removes manifests of releases that were retired longer ago than the grace.
+    func clearManifests(_ retired: [Digest]) async throws {
         for digest in retired where held.withLock({ $0.releases.contains(digest) }) {
             try await deliver(.release(digest), [], priority: .control)
             held.withLock { _ = $0.releases.remove(digest) }

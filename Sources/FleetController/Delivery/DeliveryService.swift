@@ -64,21 +64,33 @@ final class DeliveryService: Sendable {
     /// Publishes what is missing.
     func round() async throws {
         if !held.withLock({ $0.isAudited }) { try await audit() }
-        try await publishRoles()
+        var needs = try await needs()
+        try await publishRoles(needs.roles)
         try await publishTime()
-        try await prepareDeliveries()
-        try await publishBlobs()
-        try await publishReleases()
-        try await publishDesired()
-        try await clearUnused()
+        // What is encoded is published next, and what was published lets releases go.
+        if !needs.unencoded.isEmpty {
+            try await encode(needs.unencoded)
+            needs = try await self.needs()
+        }
+        try await publishBlobs(needs.blobs, retained: needs.retainedBytes)
+        if !needs.blobs.isEmpty { needs = try await self.needs() }
+        try await publishReleases(needs.releases)
+        try await publishDesired(needs.devices)
+        try await clearManifests(needs.retired)
+        try await clear(needs.unused)
+    }
+
+    /// What the database says the broker may lack or hold for nothing.
+    func needs() async throws -> DeliveryNeeds {
+        let grace = context.configuration.retainedGrace
+        let before = context.now().advanced(by: Interval(milliseconds: -grace.milliseconds))
+        return try await context.read { try DeliveryNeeds($0, retiredBefore: before) }
     }
 
     // MARK: Trust and releases
 
-    private func publishRoles() async throws {
-        guard let document = try await context.read({ try TrustRows.document($0) }),
-            held.withLock({ $0.roles }) != document.number
-        else { return }
+    private func publishRoles(_ document: TrustDocumentRecord?) async throws {
+        guard let document, held.withLock({ $0.roles }) != document.number else { return }
         try await deliver(.roles, [UInt8](document.message), priority: .control)
         held.withLock {
             $0.roles = document.number
@@ -99,20 +111,10 @@ final class DeliveryService: Sendable {
         held.withLock { $0.time = now }
     }
 
-    private func publishReleases() async throws {
+    private func publishReleases(_ releases: [DeliveryNeeds.Release]) async throws {
         let byRequest = held.withLock { $0.byRequest }
-        let records = try await context.read { database in
-            try ReleaseRecord.all(database, where: "stage = ?", [ReleaseStage.released.rawValue]).filter { record in
-                let unpublished: [Digest] = try database.values(
-                    """
-                    SELECT part.image FROM release_part AS part LEFT JOIN delivery ON delivery.blob = part.image
-                    WHERE part.release = ? AND delivery.publishedAt IS NULL
-                    """, [record.name])
-                return unpublished.allSatisfy(byRequest.contains)
-            }
-        }
-        for record in records {
-            guard let digest = record.digest, let signed = record.signed,
+        for release in releases where release.unpublished.allSatisfy(byRequest.contains) {
+            guard let digest = release.record.digest, let signed = release.record.signed,
                 !held.withLock({ $0.releases.contains(digest) })
             else { continue }
             try await deliver(.release(digest), [UInt8](signed), priority: .control)
@@ -122,11 +124,7 @@ final class DeliveryService: Sendable {
 
     // MARK: Desired documents
 
-    private func publishDesired() async throws {
-        let waiting = try await context.read { database in
-            try DeviceRecord.all(
-                database, where: "generation <> publishedGeneration AND revokedAt IS NULL ORDER BY id")
-        }
+    private func publishDesired(_ waiting: [DeviceRecord]) async throws {
         guard !waiting.isEmpty else { return }
         let taken = await withTaskGroup(of: (DeviceID, Int64)?.self) { group in
             var taken: [(DeviceID, Int64)] = []

@@ -9,7 +9,7 @@ import GRDB
 enum TrustRows {
     /// The role document in force; nil before the first.
     static func document(_ database: Database) throws -> TrustDocumentRecord? {
-        try TrustDocumentRecord.order(Column("number").desc).fetchOne(database)
+        try TrustDocumentRecord.first(database, where: "true ORDER BY number DESC LIMIT 1", [])
     }
 
     /// What it says. Its signatures were checked when it was taken.

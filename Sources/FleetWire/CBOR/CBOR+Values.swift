@@ -9,7 +9,12 @@ extension CBOR {
 
     /// A map with the integer keys of `Key`; a nil value leaves its key out.
     package static func fields<Key: FieldKey>(_ entries: KeyValuePairs<Key, CBOR?>) -> CBOR {
-        .map(entries.compactMap { key, value in value.map { Entry(key: .unsigned(key.rawValue), value: $0) } })
+        var map: [Entry] = []
+        map.reserveCapacity(entries.count)
+        for (key, value) in entries {
+            if let value { map.append(Entry(key: .unsigned(key.rawValue), value: value)) }
+        }
+        return .map(map)
     }
 
     package static func name(_ name: some CheckedName) -> CBOR { .text(name.text) }

@@ -47,12 +47,13 @@ final class VirtualController: @unchecked Sendable {
         folder = FlashVFS.mount(flash, as: mount)
         flash.install(world.fixture.database, as: "\(folder)/\(FleetStore.fileName)")
         chance = SeededGenerator(seed: world.seed, name: "controller")
+        gather = chance.pick(200...4000)
     }
 
     deinit { FlashVFS.unmount(mount) }
 
-    /// Milliseconds that messages wait to share a transaction.
-    private static let gather: Int64 = 1000
+    /// Milliseconds that messages wait to share a transaction: a quick controller, or one that is busy with others.
+    private let gather: Int64
 
     /// Milliseconds between two looks at rollouts.
     private static let round: Int64 = 10_000
@@ -179,7 +180,7 @@ final class VirtualController: @unchecked Sendable {
         guard !isIngestDue else { return }
         isIngestDue = true
         let life = life
-        world.queue.schedule(after: Self.gather) { [weak self] in
+        world.queue.schedule(after: gather) { [weak self] in
             guard let self, self.life == life else { return }
             isIngestDue = false
             add(.ingest)

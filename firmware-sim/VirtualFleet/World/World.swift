@@ -82,13 +82,13 @@ final class World: @unchecked Sendable {
         while let next = queue.next, next < plan.heal + plan.patience, checker.violations.isEmpty {
             queue.pop()?()
             await controller.work()
-            if queue.now > quietAt, queue.step % 64 == 0, hasSettled(), await hasArrived() {
+            if queue.now > quietAt, queue.step % 64 == 0, hasSettled(), hasArrived() {
                 hasConverged = true
                 break
             }
         }
-        if checker.violations.isEmpty { await judge(hasConverged: hasConverged) }
-        if plan.isScenario { await completeChronicle() }
+        if checker.violations.isEmpty { judge(hasConverged: hasConverged) }
+        if plan.isScenario { completeChronicle() }
         let outcome = WorldOutcome(
             seed: seed, violations: checker.violations, fingerprint: fingerprint, trace: lines, steps: queue.step,
             time: queue.now, reports: checker.reports, samples: checker.samples, commits: checker.commits,
@@ -208,29 +208,27 @@ final class World: @unchecked Sendable {
         return checker.checkConverged(device, to: release)
     }
 
-    private func hasArrived() async -> Bool {
-        if plan.isScenario { return await hasCalmedDown() }
+    private func hasArrived() -> Bool {
+        if plan.isScenario { return hasCalmedDown() }
         guard let store = controller.store, let release = lastRelease else { return false }
-        let receipts = try? await store.database.read { [inspector] in
-            try inspector.receipts($0, of: release.digest)
-        }
+        let receipts = try? store.readHere { try inspector.receipts($0, of: release.digest) }
         return receipts?.count == devices.count
     }
 
     /// In a scenario: nothing is being installed, and no rollout waits for anything.
-    private func hasCalmedDown() async -> Bool {
+    private func hasCalmedDown() -> Bool {
         let isInstalling = devices.contains { device in
             device.host?.status.contains { !$0.phase.isFinal && $0.phase != .idle } ?? true
         }
         guard !isInstalling, let store = controller.store else { return false }
-        let open = try? await store.database.read { [inspector] in try inspector.openRollouts($0) }
+        let open = try? store.readHere { try inspector.openRollouts($0) }
         return open == 0
     }
 
-    private func judge(hasConverged: Bool) async {
+    private func judge(hasConverged: Bool) {
         if !hasConverged { tellWhoIsLate() }
         guard let store = controller.store,
-            let stored = try? await store.database.read({ [inspector] in try inspector.messages($0) })
+            let stored = try? store.readHere({ try inspector.messages($0) })
         else { return checker.found("the controller's database cannot be read at the end", device: nil) }
         for device in devices {
             checker.checkStored(device, stored[device.id.text] ?? StoredMessages())
@@ -240,14 +238,14 @@ final class World: @unchecked Sendable {
     }
 
     /// What is to be said at the end: what devices serve and got, what the controller holds.
-    private func completeChronicle() async {
+    private func completeChronicle() {
         for device in devices {
             chronicle.serving[device.index] = checker.serving(device)
             chronicle.bytes[device.index] = broker.bytesSent(to: device.id.text)
         }
         guard let store = controller.store else { return }
         let before = chronicle
-        let after = try? await store.database.read { [inspector] in try inspector.complete(before, $0) }
+        let after = try? store.readHere { try inspector.complete(before, $0) }
         chronicle = after ?? before
     }
 
