@@ -9,12 +9,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { WINDOW_SECONDS = 60, PER_SENDER = 5, IN_ALL = 100, SENDERS = 256, MAX_NAME = 65, MAX_TEXT = 201 };
+enum { WINDOW_SECONDS = 60, PER_SENDER = 5, IN_ALL = 100, SENDERS = 256, PROBES = 32, MAX_NAME = 65, MAX_TEXT = 201 };
 
 /* Refusals that one message stands for at most (docs/martlet.cddl). */
 #define MOST_COUNTED 1000000u
 
-/* Refusals of one identity; of several that share a place while it is taken. */
+/* Refusals of one identity. Only when all places that it may have are taken do several share one. */
 struct sender {
     char name[MAX_NAME];
     time_t since;
@@ -45,12 +45,18 @@ static struct sender *find(const char *name, time_t now)
 {
     unsigned hash = 2166136261u;
     for (const char *c = name; *c != '\0'; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
-    struct sender *sender = &senders[hash % SENDERS];
-    if (strcmp(sender->name, name) == 0) return sender;
-    if (sender->since != 0 && now - sender->since < WINDOW_SECONDS) return sender;
-    memset(sender, 0, sizeof *sender);
-    snprintf(sender->name, sizeof sender->name, "%.64s", name);
-    return sender;
+    struct sender *place = NULL;
+    for (unsigned probe = 0; probe < PROBES; probe++) {
+        struct sender *sender = &senders[(hash + probe) % SENDERS];
+        if (sender->since != 0 && strcmp(sender->name, name) == 0) return sender;
+        bool is_over = sender->since == 0 || now - sender->since >= WINDOW_SECONDS;
+        if (place == NULL && is_over) place = sender;
+    }
+    /* Whoever fills so many places hides only those who share the first one with it. */
+    if (place == NULL) return &senders[hash % SENDERS];
+    memset(place, 0, sizeof *place);
+    snprintf(place->name, sizeof place->name, "%.64s", name);
+    return place;
 }
 
 /* Printable ASCII stays, all else becomes \xNN; what does not fit is cut off. */

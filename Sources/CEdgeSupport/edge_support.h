@@ -37,6 +37,16 @@ static inline const char *edge_environment(const char *name) {
     return getenv(name);
 }
 
+/// Memory at a multiple of 64 bytes, or NULL. Undone by edge_free.
+static inline void *edge_allocate(size_t size) {
+    void *memory = NULL;
+    return posix_memalign(&memory, 64, size) == 0 ? memory : NULL;
+}
+
+static inline void edge_free(void *memory) {
+    free(memory);
+}
+
 /// Maps a file read-only. Returns its address, page-aligned, and its size, or NULL with the cause (errno) in `error`.
 /// Files that are empty or larger than `limit` are refused with EFBIG.
 static inline const void *edge_map_file(const char *path, size_t limit, size_t *size, int *error) {

@@ -53,6 +53,8 @@ enum {
     MARTLET_NO_SUCH_TENSOR = 102,
     /// A buffer has another size than the tensor, or there are too many or too few buffers.
     MARTLET_WRONG_SIZE = 103,
+    /// The system does not give the working memory that the model needs.
+    MARTLET_NO_MEMORY = 107,
     /// A pointer that must not be NULL is.
     MARTLET_NULL_POINTER = 110,
 };

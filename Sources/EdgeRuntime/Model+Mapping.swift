@@ -39,10 +39,24 @@
         static func unmap(_ mapping: UnsafeRawBufferPointer?) {
             if let mapping { edge_unmap_file(mapping.baseAddress, mapping.count) }
         }
+
+        /// Working memory at a multiple of 64 bytes; nil if the system has none to give.
+        static func allocateArena(_ bytes: Int) -> UnsafeMutableRawPointer? { edge_allocate(bytes) }
+
+        static func freeArena(_ arena: UnsafeMutableRawPointer) { edge_free(arena) }
     }
 #else
+    import ModelImage
+
     extension Model {
         /// Without a file system there is nothing to unmap.
         static func unmap(_ mapping: UnsafeRawBufferPointer?) {}
+
+        /// Whoever builds the program has given it this memory: without it the program ends.
+        static func allocateArena(_ bytes: Int) -> UnsafeMutableRawPointer? {
+            .allocate(byteCount: bytes, alignment: ImageFormat.alignment)
+        }
+
+        static func freeArena(_ arena: UnsafeMutableRawPointer) { arena.deallocate() }
     }
 #endif

@@ -47,8 +47,8 @@ public struct Model: ~Copyable {
     ///   - operators: The portable operators that the image may use.
     ///   - threads: Threads that large layers are shared among, 1...64; results do not depend on it. Each has working
     ///     memory of its own beside the arena, as much as the model's largest convolution has scratch.
-    /// - Throws: ``RuntimeError/image(_:)``, ``RuntimeError/unavailableInstructionSet`` or
-    ///   ``RuntimeError/unavailableThreads(_:)``.
+    /// - Throws: ``RuntimeError/image(_:)``, ``RuntimeError/unavailableInstructionSet``,
+    ///   ``RuntimeError/unavailableThreads(_:)`` or ``RuntimeError/noMemory(bytes:)``.
     public init(
         bytes: UnsafeRawBufferPointer, instructionSet: InstructionSet? = nil, operators: OperatorSet = .standard,
         threads: Int = 1
@@ -72,13 +72,13 @@ public struct Model: ~Copyable {
         }
         let kernels = try Self.kernels(chosen.kernels, for: reader, threads: threads)
         let arenaSize = reader.arenaBytes + KernelLayout.slackBytes
-        let arena = UnsafeMutableRawPointer.allocate(byteCount: arenaSize, alignment: ImageFormat.alignment)
+        guard let arena = Self.allocateArena(arenaSize) else { throw .noMemory(bytes: arenaSize) }
         arena.initializeMemory(as: UInt8.self, repeating: 0, count: arenaSize)
         var builder = StepBuilder(reader: reader, arena: arena, kernels: kernels, operators: operators)
         do throws(ImageError) {
             try builder.build()
         } catch {
-            arena.deallocate()
+            Self.freeArena(arena)
             throw .image(error)
         }
         let steps = UnsafeMutableBufferPointer<Step>.allocate(capacity: builder.steps.count)
@@ -95,7 +95,7 @@ public struct Model: ~Copyable {
     deinit {
         steps.deinitialize()
         steps.deallocate()
-        arena.deallocate()
+        Self.freeArena(arena)
         Self.unmap(mapping)
     }
 

@@ -10,6 +10,8 @@ public enum RuntimeError: Error, Equatable, Sendable {
     case unavailableInstructionSet
     /// That many threads cannot be had: 1 to 64 may be asked for, and the system must have them.
     case unavailableThreads(Int)
+    /// The system does not give that many bytes of working memory.
+    case noMemory(bytes: Int)
     /// There is no input or output of that number.
     case noSuchPort(Int)
     /// A buffer holds another number of elements than the input or output.
@@ -30,6 +32,7 @@ public enum RuntimeError: Error, Equatable, Sendable {
         case .notFloat: 104
         case .severalPorts: 105
         case .unavailableThreads: 106
+        case .noMemory: 107
         }
     }
 }
@@ -42,6 +45,7 @@ extension RuntimeError: CustomStringConvertible {
         case .unavailableInstructionSet:
             "MARTLET_ISA must be baseline, avx2 or avx512, and the processor must have it"
         case .unavailableThreads(let count): "\(count) threads cannot be had; ask for 1 to 64"
+        case .noMemory(let bytes): "the system does not give \(bytes) bytes of working memory"
         case .noSuchPort(let port): "the model has no input or output \(port)"
         case .wrongCount(let expected, let found): "the buffer has \(found) elements and must have \(expected)"
         case .notFloat(let type): "the tensor's elements are not float32 but of ONNX type \(type.rawValue)"

@@ -179,6 +179,35 @@ struct AgentProcessTests {
                 == 1)
     }
 
+    @Test("a model that the process has no memory for is refused with the reason, whatever its manifest says of it")
+    func memory() throws {
+        let fleet = try SecureFleet()
+        let agent = try TestAgent("oom", fleet: fleet)
+        try agent.start()
+        let frame: [Float] = [1, 2, 3, 4]
+        let first = try agent.install(
+            try TestRelease(version: 1, gain: 1), generation: 1, fleet: fleet, frame: frame)
+        try agent.limitMemory(toFurther: 24 << 20)
+        let arena = 48 << 20
+        for (version, promised, reason) in [(2, arena, "of memory available"), (3, 192, "does not give")] {
+            let large = try TestRelease(
+                version: version, gain: Float(version), arenaBytes: arena, promisedArena: promised)
+            let digest = try fleet.controller.publish(large, chunkBytes: 64 << 10)
+            fleet.controller.want(digest, on: agent.id, generation: UInt64(version))
+            eventually("the reason is reported", seconds: 20) {
+                fleet.controller.slot(agent.id).map { $0.target == digest && $0.detail.contains(reason) } == true
+            }
+            #expect(agent.serving == first.hex)
+            let answer = agent.ask(
+                "POST", "/v2/models/sign/infer", TestAgent.request(frame, try TestRelease(version: 1, gain: 1)))
+            #expect(answer?.status == 200)
+        }
+        #expect(agent.process?.isRunning == true)
+        try agent.limitMemory(toFurther: nil)
+        let third = try TestRelease(version: 4, gain: 2, arenaBytes: arena)
+        _ = try agent.install(third, generation: 4, fleet: fleet, frame: frame)
+    }
+
     @Test("doctor finds nothing wrong where all is well, and says what to do where it is not")
     func doctor() throws {
         let fleet = try SecureFleet()

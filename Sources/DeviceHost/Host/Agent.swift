@@ -76,7 +76,7 @@ public final class Agent: Sendable {
     /// Tells the watchdog, from the loop's own thread: a loop that hangs falls silent.
     private func watch() {
         guard let manager else { return }
-        let pause = manager.watchdogMilliseconds.map { max(1, $0 / 2) } ?? Self.statusMilliseconds
+        let pause = max(1, min(manager.watchdogMilliseconds.map { $0 / 2 } ?? .max, Self.statusMilliseconds))
         loop.schedule(after: pause) { [self] in
             if manager.watchdogMilliseconds == nil {
                 manager.tell(.status(statusLine))
@@ -87,8 +87,8 @@ public final class Agent: Sendable {
         }
     }
 
-    /// Between two status lines without a watchdog.
-    private static let statusMilliseconds: Int64 = 15_000
+    /// Between two status lines at most: what people read there is no older.
+    private static let statusMilliseconds: Int64 = 5000
 
     private var statusLine: String {
         let slots = host.status.map { slot in

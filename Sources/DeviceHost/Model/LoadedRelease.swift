@@ -33,6 +33,7 @@ final class LoadedRelease {
                 memory = bytes
             }
         } catch {
+            if case .noMemory = error { throw DeviceError(.noMemory, "\(error)") }
             throw DeviceError(.wrongContent, "image \(part.image.digest.short): \(error)")
         }
         guard model.arenaBytes <= part.image.arenaBytes else {

@@ -2,8 +2,9 @@ import Glibc
 
 /// How much memory this process may still take.
 enum SystemMemory {
-    /// The least of what the machine has available and what the control group still allows; nil if neither is known.
-    static func availableBytes() -> Int? { [machine(), controlGroup()].compactMap { $0 }.min() }
+    /// The least of what the machine has available and what the control group and the limit on the process's address
+    /// space still allow; nil if none is known.
+    static func availableBytes() -> Int? { [machine(), controlGroup(), addressSpace()].compactMap { $0 }.min() }
 
     /// `MemAvailable` of /proc/meminfo.
     private static func machine() -> Int? {
@@ -24,6 +25,15 @@ enum SystemMemory {
             let used = SmallFile.number("\(folder)/memory.current")
         else { return nil }
         return max(0, limit - used)
+    }
+
+    /// What `ulimit -v` or systemd's `LimitAS=` leave; nil without such a limit.
+    private static func addressSpace() -> Int? {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, let most = Int(exactly: limit.rlim_cur),
+            let pages = SmallFile.text("/proc/self/statm")?.split(separator: " ").first.flatMap({ Int($0) })
+        else { return nil }
+        return max(0, most - pages * sysconf(Int32(_SC_PAGESIZE)))
     }
 }
 

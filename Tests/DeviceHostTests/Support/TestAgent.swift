@@ -109,6 +109,18 @@ final class TestAgent: @unchecked Sendable {
         self.process = process
     }
 
+    /// Lets the process take so many bytes of address space more than it has; nil: as many as it likes.
+    func limitMemory(toFurther bytes: Int?) throws {
+        let pages = try String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8).split(separator: " ").first
+        let taken = (pages.flatMap { Int($0) } ?? 0) * sysconf(Int32(_SC_PAGESIZE))
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/prlimit")
+        process.arguments = ["--pid", "\(pid)", "--as=\(bytes.map { "\(taken + $0)" } ?? "unlimited"):unlimited"]
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
     var log: String { (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? "" }
     var pid: Int32 { process?.processIdentifier ?? 0 }
     /// What the agent told its service manager since the last look.

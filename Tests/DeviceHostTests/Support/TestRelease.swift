@@ -10,7 +10,7 @@ enum TestModel {
     static let model = ModelName(unchecked: "sign")
 
     /// gemm 4 → 2, then softmax. `gain` makes versions differ.
-    static func image(gain: Float) throws -> [UInt8] {
+    static func image(gain: Float, arenaBytes: Int = 192) throws -> [UInt8] {
         var image = ImageDescription()
         let x = image.add(.input("x", shape: [1, 4], at: 0))
         let weights = image.add(
@@ -23,7 +23,7 @@ enum TestModel {
         ]
         image.inputs = [x]
         image.outputs = [y]
-        image.arenaBytes = 192
+        image.arenaBytes = arenaBytes
         return try image.encoded()
     }
 
@@ -73,17 +73,22 @@ struct TestRelease {
     var image: [UInt8]
     var manifest: ReleaseManifest
 
-    init(version: Int, gain: Float, goldenShift: Float = 0) throws {
+    /// - Parameters:
+    ///   - arenaBytes: what the image asks for.
+    ///   - promisedArena: what the manifest says of that; nil: the truth.
+    init(
+        version: Int, gain: Float, goldenShift: Float = 0, arenaBytes: Int = 192, promisedArena: Int? = nil
+    ) throws {
         self.version = version
         self.gain = gain
-        image = try TestModel.image(gain: gain)
+        image = try TestModel.image(gain: gain, arenaBytes: arenaBytes)
         let id = VersionID(model: TestModel.model, number: version)
         let golden: [[Float]] = [[1, 2, 3, 4], [-1, -2, 0, 1], [0, 0, 0, 0]]
         let feature = FeatureBaseline(
             channel: 0, statistic: .reading, edges: [-1, 0, 1, 2], counts: [10, 10, 10], driftThreshold: 1)
         let part = ReleasePart(
             slot: .main, version: id,
-            image: ImageReference(digest: SHA256.hash(image), bytes: image.count, arenaBytes: 192),
+            image: ImageReference(digest: SHA256.hash(image), bytes: image.count, arenaBytes: promisedArena ?? arenaBytes),
             input: FrameDescription(
                 kind: .timeseries, steps: 2, width: 2,
                 channels: [Channel(name: "ax", unit: "g"), Channel(name: "ay", unit: "g")]),
