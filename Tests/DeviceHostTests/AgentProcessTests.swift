@@ -182,13 +182,14 @@ struct AgentProcessTests {
     @Test("a model that the process has no memory for is refused with the reason, whatever its manifest says of it")
     func memory() throws {
         let fleet = try SecureFleet()
-        let agent = try TestAgent("oom", fleet: fleet)
+        let agent = try TestAgent("oom", fleet: fleet, settings: ["arena_limit_mib = 512"])
         try agent.start()
         let frame: [Float] = [1, 2, 3, 4]
         let first = try agent.install(
             try TestRelease(version: 1, gain: 1), generation: 1, fleet: fleet, frame: frame)
         try agent.limitMemory(toFurther: 24 << 20)
-        let arena = 48 << 20
+        // Well beyond what the process may give back meanwhile: a thread's heap is 64 MiB of address space.
+        let arena = 256 << 20
         for (version, promised, reason) in [(2, arena, "of memory available"), (3, 192, "does not give")] {
             let large = try TestRelease(
                 version: version, gain: Float(version), arenaBytes: arena, promisedArena: promised)

@@ -27,14 +27,15 @@ struct BrokerLogReader {
         // A shorter file is a new one.
         if size < offset { offset = 0 }
         guard size > offset, let file = FileHandle(forReadingAtPath: path) else { return 0 }
-        defer {
-            try? file.close()
-            offset = size
-        }
+        defer { try? file.close() }
         guard (try? file.seek(toOffset: offset)) != nil,
             let data = try? file.read(upToCount: min(Self.maximumBytes, Int(size - offset)))
         else { return 0 }
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").count(where: Self.isKnock)
+        // A line that is still being written is read when it is whole.
+        guard let end = data.lastIndex(of: UInt8(ascii: "\n")) else { return 0 }
+        let lines = data[...end]
+        offset = size - offset > Self.maximumBytes ? size : offset + UInt64(lines.count)
+        return String(decoding: lines, as: UTF8.self).split(separator: "\n").count(where: Self.isKnock)
     }
 
     /// OpenSSL's words for a certificate that is revoked, expired, of another authority, or not there, and for no TLS.

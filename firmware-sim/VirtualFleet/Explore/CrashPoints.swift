@@ -40,13 +40,21 @@ extension Explorer {
 
     /// The world with one cut, and all worlds with a second one.
     private func secondCuts(_ seed: UInt64, after cut: Int, stride step: Int) async -> [WorldOutcome] {
-        let once = await crashWorld(seed, [cut]).run()
+        let once = await crashOutcome(seed, [cut])
         var outcomes = [once]
         // Which placements are taken moves with the first cut, so that a stride leaves no operation out for good.
         for second in stride(from: 1 + cut % step, through: max(once.recoveryOperations, 0), by: step) {
-            outcomes.append(await crashWorld(seed, [cut, second]).run())
+            outcomes.append(await crashOutcome(seed, [cut, second]))
         }
         return outcomes
+    }
+
+    /// A violation says where the power went.
+    private func crashOutcome(_ seed: UInt64, _ cuts: [Int]) async -> WorldOutcome {
+        var outcome = await crashWorld(seed, cuts).run()
+        let places = cuts.count > 1 ? "operations \(cuts[0]) and \(cuts[1]) after the boot" : "operation \(cuts[0])"
+        for index in outcome.violations.indices { outcome.violations[index].text += " (power cut at \(places))" }
+        return outcome
     }
 
     private func crashWorld(_ seed: UInt64, _ cuts: [Int]) -> World {

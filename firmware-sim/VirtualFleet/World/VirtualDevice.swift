@@ -93,8 +93,10 @@ final class VirtualDevice: @unchecked Sendable {
             world.checker.booted(self)
             loop.perform { [weak self] in self?.checkAfterBoot() }
         } catch {
+            // The power went before there was a host.
+            if flash.isDead { return losePower() }
             world.queue.schedule(after: 3000) { [weak self] in self?.boot() }
-            if !flash.isDead { world.checker.cannotBoot(self, "\(error)") }
+            world.checker.cannotBoot(self, "\(error)")
         }
         settlePower()
     }
