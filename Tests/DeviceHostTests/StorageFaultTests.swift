@@ -187,7 +187,7 @@ struct StorageFaultTests {
         bench.infer([0.1, 0, 0, 0])
         try disk.fill()
         bench.loop.run(milliseconds: 301_000)
-        #expect(bench.host?.spooled.log == 1, "that the disk was full")
+        #expect(try #require(bench.host?.spooled.log) <= 1, "only that the disk was full")
         #expect(try #require(bench.host?.health.spool.logLinesDropped) >= 600)
         #expect(bench.notices.contains { $0.contains("0 reports and samples are lost") })
         try disk.drain()
