@@ -103,6 +103,8 @@ public struct RetentionLimits: Hashable, Sendable {
     public var samples: Interval? = .days(180)
     /// Receipts but each device's newest in a slot and those that an open rollout counts. Default 730 days.
     public var receipts: Interval? = .days(730)
+    /// Lines of devices' logs. Default 30 days.
+    public var deviceLogs: Interval? = .days(30)
 
     public init() {}
 }

@@ -17,6 +17,8 @@ public enum WireLimits {
     public static let reportBytes = 256 << 10
     /// A sample message; `samplePartBytes` of values and the rest around them.
     public static let sampleBytes = 128 << 10
+    /// A message of a device's log: every line at its limit, and the rest.
+    public static let logBytes = 24 << 10
     /// A release manifest with its golden vectors, before and after signing.
     public static let manifestBytes = 1 << 20
     /// A blob map: 32 bytes for each of 32,768 chunks, and the rest.
@@ -75,6 +77,10 @@ public enum WireLimits {
     public static let sampleParts = 256
     /// Ranges of missing sequences in an acknowledgement.
     public static let holes = 256
+    /// Lines in one message of a device's log.
+    public static let logLines = 64
+    /// UTF-8 bytes of a line.
+    public static let logLineBytes = 256
     /// Signatures of a signed message.
     public static let signatures = 16
     /// Bytes of an Ed25519 signature (RFC 8032).

@@ -109,6 +109,7 @@ struct Server {
         configuration.retention.reports = days(.reportDays)
         configuration.retention.samples = days(.sampleDays)
         configuration.retention.receipts = days(.receiptDays)
+        configuration.retention.deviceLogs = days(.deviceLogDays)
         for entry in settings.list(.trainers) {
             guard let equals = entry.firstIndex(of: "="), equals != entry.startIndex else {
                 throw ControllerError(

@@ -32,7 +32,21 @@ extension DemoSeed {
             ]
             for (key, value) in tags { try DeviceTagRecord(device: id, key: key, value: value).insert(database) }
             try slot(database, id, index, releases)
+            try log(database, id, isOffline: isOffline)
         }
+    }
+
+    /// Every device was cut off once, by a broker that must not be trusted with what it says.
+    private func log(_ database: Database, _ id: DeviceID, isOffline: Bool) throws {
+        let lines = [
+            LogLine(time: ago(minutes: 190), severity: .notice, saying: "disconnected: <script>alert(1)</script>"),
+            LogLine(
+                time: ago(minutes: 189), severity: .problem, count: 12,
+                saying: "cannot reach the broker: no route to host"),
+        ]
+        guard !isOffline else { return }
+        try DeviceLog(boot: "b", sequence: 1, dropped: 3, lines: lines).store(
+            database, of: id, at: ago(minutes: 180))
     }
 
     private func slot(_ database: Database, _ id: DeviceID, _ index: Int, _ releases: [Digest]) throws {

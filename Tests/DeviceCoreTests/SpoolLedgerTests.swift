@@ -95,19 +95,20 @@ struct SpoolLedgerTests {
         limits.samples = 3
         limits.sampleBytes = 25
         limits.reports = 2
+        limits.logBytes = 0
         var ledger = SpoolLedger(limits: limits)
         _ = ledger.add(Self.key(1), bytes: 10, at: Self.start)
-        #expect(ledger.hasRoomForSample(bytes: 15))
-        #expect(!ledger.hasRoomForSample(bytes: 16))
+        #expect(ledger.room.has(roomFor: .sample(bytes: 15)))
+        #expect(!ledger.room.has(roomFor: .sample(bytes: 16)))
         _ = ledger.add(Self.key(2), bytes: 1, at: Self.start)
         _ = ledger.add(Self.key(3), bytes: 1, at: Self.start)
-        #expect(!ledger.hasRoomForSample(bytes: 1))
+        #expect(!ledger.room.has(roomFor: .sample(bytes: 1)))
         _ = ledger.add(Self.key(1, .report), bytes: 1, at: Self.start)
-        #expect(ledger.hasRoomForReport)
+        #expect(ledger.room.has(roomFor: .report))
         _ = ledger.add(Self.key(2, .report), bytes: 1, at: Self.start)
-        #expect(!ledger.hasRoomForReport)
+        #expect(!ledger.room.has(roomFor: .report))
         #expect(ledger.dropOldestReport() == Self.key(1, .report))
-        #expect(ledger.hasRoomForReport)
+        #expect(ledger.room.has(roomFor: .report))
         #expect(ledger.count(.sample) == 3, "samples are never given up for a report")
     }
 

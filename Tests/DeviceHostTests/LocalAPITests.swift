@@ -40,6 +40,19 @@ struct LocalAPITests {
         }
     }
 
+    @Test("the status says what waits, class by class, and what was given up")
+    func status() throws {
+        let served = try Served()
+        let client = try LocalClient(served.servers[0].address)
+        let status = try client.json("GET", "/martlet/v1/status").value
+        for name in ["spooled_reports", "spooled_samples", "spooled_log"] { #expect(status[name] != nil, "\(name)") }
+        for name in ["reports_merged", "reports_dropped", "samples_dropped", "log_lines_dropped"] {
+            #expect(status["health"]?[name] == .number(0), "\(name)")
+        }
+        close(client.descriptor)
+        served.stop()
+    }
+
     @Test("health, metadata and inference over both sockets, as the Open Inference Protocol has them")
     func inference() throws {
         let served = try Served()

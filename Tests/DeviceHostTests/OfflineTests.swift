@@ -12,6 +12,7 @@ struct OfflineTests {
         var limits = TestDevice.limits
         limits.spool.reports = 20
         limits.spool.sampleBytes = 40_000
+        limits.spool.logBytes = 0
         limits.spool.catchUpPerSecond = 20
         adapt(&limits)
         return limits

@@ -161,6 +161,42 @@ struct StorageFaultTests {
         bench.drop()
     }
 
+    @Test(
+        "on a disk that fills up the log is given up, and a report is stored in its place", .enabled(if: isRoot))
+    func fullWithLog() throws {
+        let disk = try SmallDisk("2m")
+        var limits = TestDevice.limits
+        limits.diskReserve = 0
+        limits.spool.logBytes = 16 << 10
+        let bench = try VirtualBench(limits: limits, folder: "\(disk.path)/state")
+        try bench.start()
+        _ = try bench.install(try TestRelease(version: 1, gain: 1), generation: 1)
+        bench.loop.run(milliseconds: 400_000)
+        bench.loop.disconnect()
+        for number in 0..<40 {
+            // As after weeks: what is written lies where something else lay before.
+            if number == 8 { try bench.host?.store.database.recycleWriteAheadLog() }
+            for line in 0..<15 {
+                bench.host?.note(.problem("\(number)/\(line) " + String(repeating: "x", count: 190)))
+            }
+            bench.loop.run(milliseconds: 11_000)
+        }
+        try #require(bench.host?.spooled.log ?? 0 > 3)
+        try #require(bench.slot?.phase == .committed)
+        let before = bench.reports.values.reduce(0) { $0 + $1.inferences }
+        bench.infer([0.1, 0, 0, 0])
+        try disk.fill()
+        bench.loop.run(milliseconds: 301_000)
+        #expect(try #require(bench.host?.spooled.log) <= 1, "only that the disk was full")
+        #expect(try #require(bench.host?.health.spool.logLinesDropped) >= 600)
+        #expect(bench.notices.contains { $0.contains("0 reports and samples are lost") })
+        try disk.drain()
+        bench.loop.connect()
+        bench.loop.run(milliseconds: 10_000)
+        #expect(bench.reports.values.reduce(0) { $0 + $1.inferences } == before + 1)
+        bench.drop()
+    }
+
     // MARK: Clock and memory
 
     @Test(

@@ -63,7 +63,8 @@ struct OpenAPITests {
 
     static let replies: [(String, String)] = [
         ("/api/v1/summary", ""), ("/api/v1/devices", ""), ("/api/v1/devices/{id}", "s1L"),
-        ("/api/v1/devices/{id}/receipts", "s1L"), ("/api/v1/models", ""), ("/api/v1/models/{model}", "shoulder"),
+        ("/api/v1/devices/{id}/receipts", "s1L"), ("/api/v1/devices/{id}/log", "s1L"), ("/api/v1/models", ""),
+        ("/api/v1/models/{model}", "shoulder"),
         ("/api/v1/models/{model}/versions/{number}", "shoulder,2"), ("/api/v1/releases", ""),
         ("/api/v1/releases/{name}", "shoulder-3"), ("/api/v1/keys", ""), ("/api/v1/rollouts", ""),
         ("/api/v1/rollouts/{id}", "2"), ("/api/v1/rollouts/{id}/devices", "2"), ("/api/v1/samples", ""),

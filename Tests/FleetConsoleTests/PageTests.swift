@@ -14,6 +14,7 @@ struct PageTests {
     static let pages: [(String, [String])] = [
         ("/", ["s10L", "side=L", "18", "of 20", "ax 1.9", "Filter"]),
         ("/devices/s1L", ["Slot main", "shoulder:2 in shoulder-2", "x86_64-generic", "Receipts", "µs", "Revoke"]),
+        ("/devices/s1L", ["disconnected: &lt;script&gt;", "12 times", "3 lines before it given up"]),
         ("/claims", ["Let a device join", "Make claim", "No claim yet", "a week"]),
         ("/models", ["shoulder-3", "Awaits signatures", "1 of 2", "watch:2", "178.0 KiB", "Running 42 %"]),
         ("/models/shoulder/2", ["Lineage", "/releases/shoulder-2", "convolution", "watch:2"]),
@@ -94,7 +95,8 @@ struct PageTests {
         try await fixture.fleet.controller.store.database.write { database in
             try database.execute(sql: "PRAGMA defer_foreign_keys = ON")
             for table in [
-                "dataset_item", "annotation", "sample", "report", "receipt", "drift_point", "accuracy_estimate",
+                "dataset_item", "annotation", "sample", "report", "receipt", "device_log", "drift_point",
+                "accuracy_estimate",
                 "alert",
                 "rollout_device", "rollout_wave", "rollout", "device_slot", "device_tag", "device", "release_signature",
                 "release_dataset", "release_part", "release", "image", "training_run", "version", "model",

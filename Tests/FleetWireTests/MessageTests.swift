@@ -148,6 +148,54 @@ import Testing
         expectRefused(ack)
     }
 
+    @Test("an acknowledgement of two streams, as older controllers send it, is read; one of four is refused")
+    func streams() throws {
+        var ack = WireSamples.ack
+        ack.streams.removeLast()
+        #expect(try Ack(decoding: ack.encoded()) == ack)
+        ack.streams = WireSamples.ack.streams + [StreamAck(stream: .log, highest: 1, holes: [])]
+        expectRefused(ack)
+    }
+
+    @Test("a log needs lines, each said at least once, printable and within its bytes")
+    func logs() throws {
+        func refuse(_ lines: [CBOR]) {
+            let bytes = CBOR.map([
+                .init(key: .unsigned(1), value: .text("b")), .init(key: .unsigned(2), value: .unsigned(1)),
+                .init(key: .unsigned(3), value: .unsigned(0)), .init(key: .unsigned(4), value: .array(lines)),
+            ]).encoded()
+            #expect(throws: WireError.self) { try DeviceLog(decoding: bytes) }
+        }
+        func line(_ text: String, count: UInt64 = 1, severity: String = "problem") -> CBOR {
+            .map([
+                .init(key: .unsigned(1), value: .unsigned(5)), .init(key: .unsigned(2), value: .text(severity)),
+                .init(key: .unsigned(3), value: .unsigned(count)), .init(key: .unsigned(4), value: .text(text)),
+            ])
+        }
+        refuse([])
+        refuse([line("x", count: 0)])
+        refuse([line("x", severity: "loud")])
+        refuse([line(String(repeating: "x", count: WireLimits.logLineBytes + 1))])
+        refuse([CBOR](repeating: line("x"), count: WireLimits.logLines + 1))
+        for text in ["a\nb", "\u{1B}[2J", "\u{202E}txt.exe", "\u{0}", "\u{85}", "\u{FEFF}"] { refuse([line(text)]) }
+    }
+
+    @Test("whatever is said becomes a line that can be read, and a log with every limit reached fits its message")
+    func lines() throws {
+        for text in ["", "a\r\nb\u{1B}[31m", String(repeating: "é", count: 300), String(repeating: "x", count: 9999)] {
+            let line = LogLine(time: .epoch, severity: .problem, saying: text)
+            #expect(line.text.utf8.count <= WireLimits.logLineBytes)
+            let log = DeviceLog(
+                boot: String(repeating: "b", count: 64), sequence: WireLimits.integer, dropped: WireLimits.integer,
+                lines: Array(
+                    repeating: LogLine(
+                        time: Instant(milliseconds: Int64(WireLimits.integer)), severity: .problem,
+                        count: WireLimits.integer, saying: text), count: WireLimits.logLines))
+            #expect(try DeviceLog(decoding: log.encoded()) == log)
+        }
+        #expect(LogLine(time: .epoch, severity: .notice, saying: "a\tb\u{9B}c").text == "a?b?c")
+    }
+
     @Test("a manifest of another format, with a slot twice or without parts is refused")
     func manifests() {
         var manifest = WireSamples.manifest

@@ -7,7 +7,7 @@ import Testing
     static let digest = WireSamples.release
     static let all: [Topic] = [
         .presence(device), .reported(device), .need(device), .renew(device), .certificate(device), .report(device),
-        .sample(device), .response(device),
+        .sample(device), .log(device), .response(device),
         .desired(device), .ack(device), .command(device), .roles, .time, .refused, .release(digest), .blobMap(digest),
         .fetch(device), .ownBlobMap(device, digest), .ownChunk(device, digest, page: 3, index: 4),
         .chunk(digest, page: 0, index: 0), .chunk(digest, page: 12, index: 15),
@@ -37,7 +37,8 @@ import Testing
             "", "martlet/v1/", "martlet/v1/dev/s1R/up", "martlet/v1/dev/s1R/up/", "martlet/v1/dev//up/report",
             "martlet/v1/dev/s1R/dn/blob/\(digest.hex)", "martlet/v1/dev/s1R/up/blob/\(digest.hex)/m",
             "martlet/v1/dev/s1R/dn/release/\(digest.hex)", "martlet/v1/dev/s1R/dn/blob/\(digest.hex)/c/0/x",
-            "martlet/v1/dev/s1R/dn/report", "martlet/v1/dev/s1R/up/desired", "martlet/v1/dev/s 1/up/report",
+            "martlet/v1/dev/s1R/dn/report", "martlet/v1/dev/s1R/dn/log", "martlet/v1/dev/s1R/up/log/x",
+            "martlet/v1/dev/s1R/up/desired", "martlet/v1/dev/s 1/up/report",
             "martlet/v1/dev/+/up/report", "martlet/v1/trust/other", "martlet/v1/release/abc", "martlet/v2/trust/roles",
             "martlet/v1/blob/\(digest.hex.uppercased())/m", "martlet/v1/blob/\(digest.hex)/c/0",
             "martlet/v1/blob/\(digest.hex)/c/+1/0", "martlet/v1/blob/\(digest.hex)/c/00/0",

@@ -40,7 +40,8 @@ enum WireSamples {
         WireSample("need", need),
         WireSample("renewal", renewal), WireSample("certificate", certificate),
         WireSample("refusal", refusal),
-        WireSample("report", report), WireSample("sample", sample), WireSample("ack", ack),
+        WireSample("report", report), WireSample("sample", sample), WireSample("log", log),
+        WireSample("ack", ack),
         WireSample("signedTime", SignedTime(now: Instant(milliseconds: 1_790_000_000_000))), WireSample("roles", roles),
         WireSample("rotation", rotation),
         WireSample("release", manifest), WireSample("release", imageManifest),
@@ -126,11 +127,22 @@ enum WireSamples {
         scores: [0.5, 0.25, 0.25],
         values: [1.5, -2, 0.1, .infinity])
 
+    static let log = DeviceLog(
+        boot: "0123456789abcdef", sequence: 2, dropped: 12,
+        lines: [
+            LogLine(
+                time: Instant(milliseconds: 1_790_000_000_000), severity: .notice, saying: "disconnected: cut, 12 °C"),
+            LogLine(
+                time: Instant(milliseconds: 1_790_000_000_700), severity: .problem, count: 3,
+                saying: "cannot reach the broker: no route to host"),
+        ])
+
     static let ack = Ack(
         boot: "0123456789abcdef",
         streams: [
             StreamAck(stream: .report, highest: 41, holes: [3..<5, 9..<10]),
             StreamAck(stream: .sample, highest: 0, holes: []),
+            StreamAck(stream: .log, highest: 2, holes: [1..<2]),
         ])
 
     static let roles = TrustRoles(

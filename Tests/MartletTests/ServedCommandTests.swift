@@ -57,12 +57,15 @@ struct ServedCommandTests {
         #expect(try desk.run(["device", "show", "cell1"], as: "vera").output.contains("cells:1"))
         try samples(desk)
         try await kills(desk)
+        try log(desk)
         #expect(try desk.stopServer() == 0)
     }
 
     /// Kills the controller at random moments while reports and samples come in: afterwards its database holds all that
     /// a device was told is committed, and holds and counts it once.
     private func kills(_ desk: Desk) async throws {
+        #expect(try desk.killBroker() == 1)
+        try await Task.sleep(for: .seconds(5))
         for _ in 0..<6 {
             try await Task.sleep(for: .seconds(Double.random(in: 0.2...1.6)))
             desk.killServer()
@@ -74,15 +77,16 @@ struct ServedCommandTests {
         let told = try AcknowledgementLog(file: desk.path("martlet-fleet.out"))
         #expect(told.count(of: "report") > 10)
         #expect(told.count(of: "sample") > 30)
+        #expect(told.count(of: "log") > 0)
         var configuration = Configuration()
         configuration.readonly = true
         let database = try DatabaseQueue(path: desk.path("data/martlet.db"), configuration: configuration)
         let logs = ["cell1", "cell2"].map { (device: $0, path: desk.path("predictions/\($0).csv")) }
         try await database.read { database in
             for (stream, sequences) in told.streams {
+                let table = stream.kind == "log" ? "device_log WHERE line = 0 AND" : "\(stream.kind) WHERE"
                 let held = try Int64.fetchAll(
-                    database,
-                    sql: "SELECT sequence FROM \(stream.kind) WHERE device = ? AND boot = ? ORDER BY sequence",
+                    database, sql: "SELECT sequence FROM \(table) device = ? AND boot = ? ORDER BY sequence",
                     arguments: [stream.device, stream.boot])
                 #expect(sequences.subtracting(held) == [], "\(stream) was acknowledged and is gone")
                 // What nobody acknowledged may be missing here: the device holds it and sends it again.
@@ -102,6 +106,16 @@ struct ServedCommandTests {
                 #expect(Double(reported ?? 0) > 0.8 * Double(inferred), "\(reported ?? 0) of \(inferred) reported")
             }
         }
+    }
+
+    /// With the broker the devices lost their connections, and say so.
+    private func log(_ desk: Desk) throws {
+        let shown = try desk.run(["device", "log", "cell1", "--last", "20"], as: "vera")
+        #expect(shown.status == 0 && shown.output.contains("disconnected: "), "\(shown)")
+        let lines = try desk.json(["device", "log", "cell1"], as: "vera")["items"] as? [[String: Any]]
+        #expect(lines?.allSatisfy { $0["severity"] as? String != nil && $0["text"] as? String != nil } == true)
+        #expect(try desk.run(["device", "log", "nobody"], as: "vera").status == 5)
+        #expect(try desk.run(["device", "log", "cell1", "--last", "0"], as: "vera").status == 64)
     }
 
     private func tokensAndRoles(_ desk: Desk) throws {
@@ -252,7 +266,7 @@ private struct AcknowledgementLog {
 
     /// Reads lines such as `cell1: acknowledged report boot=B highest=N holes=3..<5; sample boot=…`.
     init(file: String) throws {
-        let expression = #/(report|sample) boot=(\w+) highest=(\d+) holes=([0-9.<,]*)/#
+        let expression = #/(report|sample|log) boot=(\w+) highest=(\d+) holes=([0-9.<,]*)/#
         for line in try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n") {
             guard let range = line.firstRange(of: ": acknowledged ") else { continue }
             for match in line[range.upperBound...].matches(of: expression) {
@@ -363,6 +377,20 @@ final class Desk {
         guard let server else { return }
         kill(server.processIdentifier, SIGKILL)
         _ = Self.status(of: server)
+    }
+
+    /// The controller's broker outlives it, and is a process by itself.
+    ///
+    /// - Returns: how many there were.
+    func killBroker() throws -> Int {
+        let brokers = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap(pid_t.init).filter {
+            pid in
+            let command = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+            let words = String(decoding: command, as: UTF8.self).split(separator: "\0")
+            return words.first?.hasSuffix("mosquitto") == true && words.contains { $0.hasPrefix(path("data") + "/") }
+        }
+        for broker in brokers { kill(broker, SIGKILL) }
+        return brokers.count
     }
 
     func stopServer() throws -> Int32 {

@@ -124,7 +124,7 @@ def check(folder):
     rules = maps()
     messages = sorted(folder.glob("*.cbor"))
     signed = sorted(folder.glob("*.cose"))
-    assert len({path.name.split(".")[0] for path in messages}) == 16, f"message kinds in {folder}: {messages}"
+    assert len({path.name.split(".")[0] for path in messages}) == 17, f"message kinds in {folder}: {messages}"
     assert len(signed) == 5, f"signed messages in {folder}: {signed}"
     for path in messages:
         check_message(path, rules)

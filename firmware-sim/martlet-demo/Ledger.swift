@@ -46,8 +46,11 @@ struct Ledger {
         let queue = try DatabaseQueue(path: "\(databaseFolder)/\(FleetStore.fileName)", configuration: configuration)
         return try queue.read { database in
             var problems: [String] = []
-            for kind in ["report", "sample"] {
-                let rows = try Row.fetchAll(database, sql: "SELECT device, boot, sequence FROM \(kind)")
+            // Of a log's message the first line stands for all.
+            for (kind, table) in [
+                ("report", "report"), ("sample", "sample"), ("log", "device_log WHERE line = 0"),
+            ] {
+                let rows = try Row.fetchAll(database, sql: "SELECT device, boot, sequence FROM \(table)")
                 var held: [Stream: [UInt64: Int]] = [:]
                 for row in rows {
                     let sequence: Int64 = row["sequence"]

@@ -22,7 +22,10 @@ public struct SpoolLimits: Hashable, Sendable {
     public var sampleBytes = 16 << 20
     /// Samples.
     public var samples = 4096
-    /// Messages of a stream that are sent and not acknowledged.
+    /// Bytes of the device's log; 0: nothing is kept or sent. Reports and samples beyond their own quotas take theirs of
+    /// this.
+    public var logBytes = 64 << 10
+    /// Reports, and samples, that are sent and not acknowledged.
     public var inFlight = 32
     /// Without acknowledgement for this long a message is sent again; twice as long after each time.
     public var resendAfter = Interval.seconds(15)
@@ -33,6 +36,10 @@ public struct SpoolLimits: Hashable, Sendable {
     public var catchUpPerSecond = 50
 
     public init() {}
+
+    /// Messages of a stream that are sent and not acknowledged. Few of the log: a controller of before it acknowledges
+    /// none, and they go out again and again.
+    func window(_ stream: StreamKind) -> Int { stream == .log ? max(1, inFlight / 8) : inFlight }
 }
 
 /// What the shell must do for the spool.
@@ -43,7 +50,7 @@ public enum SpoolAction: Hashable, Sendable {
     case delete([SpoolKey])
 }
 
-/// Accounts for spooled reports and samples: what waits, what is under way, what may be deleted. The messages
+/// Accounts for spooled reports, samples and messages of the log: what waits, what is under way, what may be deleted. The messages
 /// themselves lie in the shell's store; a key enters the ledger only after its message is durable there.
 public struct SpoolLedger: Sendable {
     private struct Entry: Sendable {
@@ -72,12 +79,22 @@ public struct SpoolLedger: Sendable {
     public func count(_ stream: StreamKind) -> Int { entries[stream]?.count ?? 0 }
     public func bytes(_ stream: StreamKind) -> Int { bytes[stream] ?? 0 }
 
-    /// Whether a report may be closed and kept.
-    public var hasRoomForReport: Bool { count(.report) < limits.reports }
+    /// What waits beside its quotas.
+    public var room: SpoolRoom {
+        var room = SpoolRoom(limits: limits)
+        for stream in StreamKind.allCases { room[stream] = SpoolShare(count: count(stream), bytes: bytes(stream)) }
+        return room
+    }
 
-    /// Whether a sample of this size may be kept.
-    public func hasRoomForSample(bytes cost: Int) -> Bool {
-        count(.sample) < limits.samples && bytes(.sample) + cost <= limits.sampleBytes
+    /// The oldest messages of the log that hold so many bytes together, or all that there are.
+    public func oldestOfLog(holding size: Int, without gone: Set<SpoolKey> = []) -> [(key: SpoolKey, bytes: Int)] {
+        var found: [(key: SpoolKey, bytes: Int)] = []
+        var sum = 0
+        for entry in entries[.log, default: []] where sum < size && !gone.contains(entry.key) {
+            found.append((entry.key, entry.bytes))
+            sum += entry.bytes
+        }
+        return found
     }
 
     /// Other limits from now on. What is beyond them stays until it is acknowledged.
@@ -88,7 +105,7 @@ public struct SpoolLedger: Sendable {
     /// A message is durable.
     public mutating func add(_ key: SpoolKey, bytes: Int, at now: Instant) -> [SpoolAction] {
         append(key, bytes: bytes)
-        return fill(key.stream, at: now)
+        return send(key.stream, at: now)
     }
 
     /// The connection is up: everything that was under way is under way no more.
@@ -111,7 +128,7 @@ public struct SpoolLedger: Sendable {
         for stream in ack.streams {
             let deleted = settle(stream, boot: ack.boot)
             if !deleted.isEmpty { actions.append(.delete(deleted)) }
-            actions += fill(stream.stream, at: now)
+            actions += send(stream.stream, at: now)
         }
         return actions
     }
@@ -175,14 +192,20 @@ public struct SpoolLedger: Sendable {
 
     /// When the next message may go, if one is held back by the pace alone.
     private var creditDue: Instant? {
-        guard isPaced, credit < 1000 else { return nil }
-        let isHeldBack = entries.values.contains { list in
-            list.contains { $0.sentAt == nil } && list.count { $0.sentAt != nil } < limits.inFlight
+        guard isPaced else { return nil }
+        let missing = entries.compactMap { stream, list -> Int64? in
+            let isHeldBack =
+                list.contains { $0.sentAt == nil } && list.count { $0.sentAt != nil } < limits.window(stream)
+            let missing = 1000 + kept(from: stream) - credit
+            return isHeldBack && missing > 0 ? missing : nil
         }
-        guard isHeldBack else { return nil }
+        guard let least = missing.min() else { return nil }
         let rate = Int64(limits.catchUpPerSecond)
-        return creditAt.advanced(by: Interval(milliseconds: (1000 - credit + rate - 1) / rate))
+        return creditAt.advanced(by: Interval(milliseconds: (least + rate - 1) / rate))
     }
+
+    /// Credit that a stream leaves to the others: whatever of the log was sent, a report that comes need not wait.
+    private func kept(from stream: StreamKind) -> Int64 { stream == .log ? Int64(limits.inFlight / 2) * 1000 : 0 }
 
     // MARK: Inside
 
@@ -219,12 +242,17 @@ public struct SpoolLedger: Sendable {
         return deleted
     }
 
+    /// Sends what a stream has. The log comes after all that waits, whatever brought its turn.
+    private mutating func send(_ stream: StreamKind, at now: Instant) -> [SpoolAction] {
+        stream == .log ? StreamKind.allCases.flatMap { fill($0, at: now) } : fill(stream, at: now)
+    }
+
     /// Sends the oldest unsent messages as far as the window allows.
     private mutating func fill(_ stream: StreamKind, at now: Instant) -> [SpoolAction] {
         guard isConnected else { return [] }
         earnCredit(at: now)
-        var free = limits.inFlight - entries[stream, default: []].count { $0.sentAt != nil }
-        if isPaced { free = min(free, Int(credit / 1000)) }
+        var free = limits.window(stream) - entries[stream, default: []].count { $0.sentAt != nil }
+        if isPaced { free = min(free, Int((credit - kept(from: stream)) / 1000)) }
         var actions: [SpoolAction] = []
         for index in entries[stream, default: []].indices where free > 0 {
             guard let entry = entries[stream]?[index], entry.sentAt == nil else { continue }

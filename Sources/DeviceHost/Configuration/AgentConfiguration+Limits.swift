@@ -19,6 +19,7 @@ extension AgentConfiguration {
         set("journal_records", 0...1_000_000) { limits.journalRecords = $0 }
         set("spool_reports", 1...100_000) { limits.spool.reports = $0 }
         set("spool_samples_mib", 0...65536) { limits.spool.sampleBytes = $0 * mebibyte }
+        set("log_spool_kilobytes", 0...65536) { limits.spool.logBytes = $0 << 10 }
         set("catch_up_messages_per_second", 0...100_000) { limits.spool.catchUpPerSecond = $0 }
         set("probation_inferences", 1...1_000_000) { limits.update.probation.inferences = $0 }
         set("probation_seconds", 1...86_400) { limits.update.probation.duration = .seconds(Int64($0)) }

@@ -97,7 +97,7 @@ public final class Agent: Sendable {
         let serving = slots.isEmpty ? "no slots yet" : slots.joined(separator: ", ")
         let waiting = host.spooled
         return "\(host.isConnected ? "connected" : "offline"); \(serving); "
-            + "\(waiting.reports) reports and \(waiting.samples) samples wait"
+            + "\(waiting.reports) reports, \(waiting.samples) samples and \(waiting.log) messages of the log wait"
     }
 
     // MARK: Reloading

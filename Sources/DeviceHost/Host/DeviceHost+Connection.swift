@@ -15,7 +15,7 @@ extension DeviceHost {
             self.client = client
             client.connect()
         } catch {
-            observer(.problem("\(error)"))
+            note(.problem("\(error)"))
         }
     }
 
@@ -56,7 +56,7 @@ extension DeviceHost {
         case .disconnected(let reason, _): disconnected(reason)
         case .message(let message): receive(message)
         case .subscribed: break
-        case .refused(let topic, let reason): observer(.problem("the broker refused \(topic): \(reason)"))
+        case .refused(let topic, let reason): note(.problem("the broker refused \(topic): \(reason)"))
         }
     }
 
@@ -64,7 +64,8 @@ extension DeviceHost {
         isConnected = true
         lastFailedAttempt = nil
         session += 1
-        observer(.connected)
+        note(.connected)
+        tellGap()
         publishPresence(online: true)
         publishReported()
         for slot in orderedSlots { slot.connected() }
@@ -76,7 +77,7 @@ extension DeviceHost {
     /// Sends what waits. That it may have been sent is durable first: such messages are never changed again, so nothing
     /// can count twice. Without room on the disk for that note the backlog waits.
     private func sendBacklog() {
-        do throws(DeviceError) { try spooler.markAsSent() } catch { observer(.problem("\(error)")) }
+        do throws(DeviceError) { try spooler.markAsSent() } catch { note(.problem("\(error)")) }
         if isFrozen || flush() { return perform(spooler.connected(at: now())) }
         loop.schedule(after: DeviceLimits.markPause.milliseconds) { [weak self, session] in
             guard let self, isConnected, session == self.session else { return }
@@ -89,7 +90,7 @@ extension DeviceHost {
         guard isConnected else { return noteFailedAttempt(reason) }
         isConnected = false
         client?.setWill(will(session: session + 1))
-        observer(.disconnected(reason: reason))
+        note(.disconnected(reason: reason))
         for slot in orderedSlots { slot.disconnected() }
         spooler.disconnected()
         rearm()
@@ -99,7 +100,7 @@ extension DeviceHost {
     private func noteFailedAttempt(_ reason: String) {
         guard reason != lastFailedAttempt else { return }
         lastFailedAttempt = reason
-        observer(.problem("cannot reach the broker: \(reason)"))
+        note(.problem("cannot reach the broker: \(reason)"))
     }
 
     func sayGoodbye() {
@@ -175,7 +176,7 @@ extension DeviceHost {
         // An empty retained message is a deleted one.
         guard !message.payload.isEmpty else { return }
         do throws(WireError) { body(try Message(decoding: message.bytes)) } catch {
-            observer(.problem("\(message.topic): \(error)"))
+            note(.problem("\(message.topic): \(error)"))
         }
     }
 
@@ -204,11 +205,11 @@ extension DeviceHost {
         }
     }
 
-    // MARK: Reports and samples
+    // MARK: Reports, samples and the log
 
     private func settle(_ ack: Ack) {
         perform(spooler.acknowledged(ack, at: now()))
-        observer(.acknowledged(ack))
+        note(.acknowledged(ack))
     }
 
     func perform(_ actions: [SpoolAction]) {
@@ -223,13 +224,18 @@ extension DeviceHost {
                     spooler.flushSoon(at: now(), after: configuration.limits.flushDelay)
                 }
             } catch {
-                observer(.problem("\(error)"))
+                note(.problem("\(error)"))
             }
         }
     }
 
     private func send(_ key: SpoolKey, _ parts: [[UInt8]]) {
-        let topic: Topic = key.stream == .report ? .report(configuration.device) : .sample(configuration.device)
+        let topic: Topic =
+            switch key.stream {
+            case .report: .report(configuration.device)
+            case .sample: .sample(configuration.device)
+            case .log: .log(configuration.device)
+            }
         for part in parts {
             client?.publish(
                 topic: configuration.topics.text(topic), payload: part, qos: .atLeastOnce, retain: false,
@@ -243,7 +249,7 @@ extension DeviceHost: PullEnvironment {
     package var topics: Topics { configuration.topics }
     package var limits: DeviceLimits { configuration.limits }
     package func soon(_ work: @escaping @Sendable () -> Void) { loop.perform(work) }
-    package func tell(_ problem: String) { observer(.problem(problem)) }
+    package func tell(_ problem: String) { note(.problem(problem)) }
 }
 
 extension InstallTarget {

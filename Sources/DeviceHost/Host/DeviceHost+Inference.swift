@@ -68,8 +68,10 @@ extension DeviceHost {
     /// Something can answer in at least one slot.
     public var isReady: Bool { slots.values.contains { $0.serving != nil } }
 
-    /// Reports and samples that wait for the controller's acknowledgement.
-    public var spooled: (reports: Int, samples: Int) { (spooler.count(.report), spooler.count(.sample)) }
+    /// Reports, samples and messages of the log that wait for the controller's acknowledgement.
+    public var spooled: (reports: Int, samples: Int, log: Int) {
+        (spooler.count(.report), spooler.count(.sample), spooler.count(.log))
+    }
 }
 
 /// Where one slot stands.

@@ -10,6 +10,8 @@ extension DeviceHost {
         let hasOtherJournal = limits.journalRecords != configuration.limits.journalRecords
         configuration.limits = limits
         spooler.adopt(limits.spool)
+        spooler.logLoss.lost(log.adopt(quota: limits.spool.logBytes))
+        trimLog()
         for slot in orderedSlots { slot.adopt(limits) }
         if hasOtherJournal { openJournal() }
         rearm()
@@ -25,7 +27,7 @@ extension DeviceHost {
         do throws(DeviceError) {
             journal = try Journal(path: "\(configuration.folder)/\(Self.journalName)", capacity: records, files: files)
         } catch {
-            observer(.problem("no journal: \(error)"))
+            note(.problem("no journal: \(error)"))
         }
     }
 
@@ -34,13 +36,13 @@ extension DeviceHost {
         guard let journal else { return }
         do throws(DeviceError) { try journal.add(entry(journal.next)) } catch {
             self.journal = nil
-            observer(.problem("the journal ends: \(error)"))
+            note(.problem("the journal ends: \(error)"))
         }
     }
 
     /// What was noted survives a power cut.
     func syncJournal() {
-        do throws(DeviceError) { try journal?.sync() } catch { observer(.problem("journal: \(error)")) }
+        do throws(DeviceError) { try journal?.sync() } catch { note(.problem("journal: \(error)")) }
     }
 
     /// The newest journal entries, newest first; of one frame alone if `input` names it. Belongs on the loop's thread.

@@ -28,9 +28,9 @@ extension DeviceHost {
             var request = RenewalRequest(certificateRequest: try identity.request())
             request.signature = try configuration.signingKey.sign(request.transcript(of: configuration.device))
             publish(.renew(configuration.device), request)
-            observer(.renewal("asked for the next certificate"))
+            note(.renewal("asked for the next certificate"))
         } catch {
-            observer(.problem("the certificate cannot be renewed: \(error.context)"))
+            note(.problem("the certificate cannot be renewed: \(error.context)"))
         }
     }
 
@@ -38,7 +38,7 @@ extension DeviceHost {
     func certificateArrived(_ message: RenewedCertificate) {
         guard let identity, trial == nil else { return }
         do throws(CryptoError) { try identity.keep(message.certificate) } catch {
-            return observer(.problem("the new certificate was refused: \(error.context)"))
+            return note(.problem("the new certificate was refused: \(error.context)"))
         }
         tryNextIdentity()
     }
@@ -58,7 +58,7 @@ extension DeviceHost {
             trial = link
             link.connect()
         } catch {
-            observer(.problem("the new certificate cannot be tried now: \(error)"))
+            note(.problem("the new certificate cannot be tried now: \(error)"))
             tryNextIdentity(after: Self.trialRetry)
         }
     }
@@ -78,22 +78,22 @@ extension DeviceHost {
         case .connected:
             trial = nil
             do throws(CryptoError) { try identity.promote() } catch {
-                observer(.problem("the new certificate works and was not stored: \(error.context)"))
+                note(.problem("the new certificate works and was not stored: \(error.context)"))
             }
             // The library reads the files at every connection, and these have their old names again.
             link.setTLS(identity.usable)
             adopt(link, generation)
-            observer(.renewal("connected with a new certificate"))
+            note(.renewal("connected with a new certificate"))
         case .disconnected(let reason, _):
             trial = nil
             let wasTurnedAway = link.wasTurnedAway
             link.disconnect(flushMilliseconds: 0)
             if wasTurnedAway {
                 identity.discard()
-                observer(.problem("the broker refused the new certificate, the old one stays: \(reason)"))
+                note(.problem("the broker refused the new certificate, the old one stays: \(reason)"))
             } else {
                 // The network's fault: the controller gives few certificates, and this one may be good.
-                observer(.problem("the new certificate could not be tried, and is kept: \(reason)"))
+                note(.problem("the new certificate could not be tried, and is kept: \(reason)"))
                 tryNextIdentity(after: Self.trialRetry)
             }
         case .message, .subscribed, .refused: break

@@ -22,7 +22,7 @@ extension DeviceHost {
             try keep(offered, message)
             for slot in orderedSlots { slot.rolesChanged() }
         } catch {
-            observer(.problem("trust/roles: \(error)"))
+            note(.problem("trust/roles: \(error)"))
             noteTrust(error, of: .roles)
             if error.failure == .storeFailed { askForTrustLater() }
         }
@@ -63,7 +63,7 @@ extension DeviceHost {
             learn(try trust.time(message, roles: roles))
             noteTrust(nil, of: .time)
         } catch {
-            observer(.problem("trust/time: \(error)"))
+            note(.problem("trust/time: \(error)"))
             noteTrust(error, of: .time)
         }
     }

@@ -33,6 +33,8 @@ public final class DeviceHost: @unchecked Sendable {
     var clock: HostClock
     var random: SeededGenerator
     var spooler: Spooler
+    /// Lines of the log that are not in a message yet.
+    var log: LogGathering
     private(set) var slots: [SlotName: SlotHost] = [:]
     var roles: TrustRoles?
     /// The pinned root key: the one that the device was given, or that signed rotations have led to since.
@@ -93,6 +95,7 @@ public final class DeviceHost: @unchecked Sendable {
         spooler = Spooler(
             store: store, boot: boot, limits: configuration.limits.spool, stored: try store.spooled(),
             isClosed: isFrozen)
+        log = LogGathering(quota: configuration.limits.spool.logBytes)
     }
 
     /// Where the database of a device's folder lies.
@@ -122,7 +125,8 @@ public final class DeviceHost: @unchecked Sendable {
         loop.perform { [self] in
             guard !isRunning else { return }
             isRunning = true
-            if !storeProblem.isEmpty { observer(.problem(storeProblem)) }
+            if !storeProblem.isEmpty { note(.problem(storeProblem)) }
+            trimLog()
             openJournal()
             restore()
             connect()
@@ -138,6 +142,7 @@ public final class DeviceHost: @unchecked Sendable {
             guard isRunning else { return completion() }
             isRunning = false
             for slot in slots.values { slot.closeWindow(mustSpool: true) }
+            closeLog(at: now())
             flush()
             syncJournal()
             if let timer { loop.cancel(timer.id) }
@@ -172,11 +177,11 @@ public final class DeviceHost: @unchecked Sendable {
                 self.desired = desired
             }
         } catch {
-            observer(.problem("\(error)"))
+            note(.problem("\(error)"))
         }
         let left = marker.left()
         marker.leave()
-        if let left { observer(.problem("the process ended while \(left.release.short) was at work in \(left.slot)")) }
+        if let left { note(.problem("the process ended while \(left.release.short) was at work in \(left.slot)")) }
         for slot in orderedSlots { slot.start(crashed: left?.slot == slot.name ? left?.release : nil) }
         if let desired { pursue(desired) }
     }
@@ -202,7 +207,8 @@ public final class DeviceHost: @unchecked Sendable {
     /// Sees to it that `wake` is called when the next thing is due.
     func rearm() {
         guard isRunning else { return }
-        guard let due = orderedSlots.reduce(spooler.wakeAt, { .earlier($0, $1.wakeAt) }) else {
+        let own = Instant.earlier(spooler.wakeAt, logDue)
+        guard let due = orderedSlots.reduce(own, { .earlier($0, $1.wakeAt) }) else {
             if let timer { loop.cancel(timer.id) }
             timer = nil
             return
@@ -218,6 +224,7 @@ public final class DeviceHost: @unchecked Sendable {
         timer = nil
         let time = now()
         for slot in orderedSlots { slot.tick(at: time) }
+        closeLogIfDue(at: time)
         if spooler.isFlushDue(at: time) { flush() }
         perform(spooler.tick(at: time))
         rearm()
@@ -236,7 +243,21 @@ public final class DeviceHost: @unchecked Sendable {
         } catch {
             lastStoreFailure = error.context
             let lost = spooler.lost()
-            observer(.problem("\(error); \(lost) reports and samples are lost"))
+            let isRescued = error.code == .noSpace && rescue(lost)
+            note(.problem("\(error); \(isRescued ? 0 : lost.count) reports and samples are lost"))
+            return false
+        }
+    }
+
+    /// Stores reports and samples in the log's place, on a disk that is full.
+    private func rescue(_ lost: [(key: SpoolKey, parts: [[UInt8]])]) -> Bool {
+        do throws(DeviceError) {
+            guard let actions = try spooler.rescue(lost, at: now()) else { return false }
+            perform(actions)
+            return true
+        } catch {
+            store.rollBack()
+            _ = spooler.lost()
             return false
         }
     }

@@ -107,7 +107,7 @@ extension SlotHost {
         }
         isSwitching = true
         guard store(next) else { return giveUp(wanted, isTrial: isTrial) }
-        host.observer(.problem("going over to \(wanted.map { "\($0.version)" } ?? "the installed agent")"))
+        host.note(.problem("going over to \(wanted.map { "\($0.version)" } ?? "the installed agent")"))
         program.restart()
     }
 
@@ -132,7 +132,7 @@ extension SlotHost {
             try record.store(next)
             return true
         } catch {
-            host.observer(.problem("the agent's record: \(error)"))
+            host.note(.problem("the agent's record: \(error)"))
             return false
         }
     }

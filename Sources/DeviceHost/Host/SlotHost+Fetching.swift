@@ -31,7 +31,7 @@ extension SlotHost {
         guard wanted?.release == release else { return }
         // A broker's noise is not the release's fault: what has another digest is as good as nothing.
         guard host.trust.functions.hash(message) == release else {
-            return host.observer(.problem("release/\(release.short): another digest"))
+            return host.note(.problem("release/\(release.short): another digest"))
         }
         judge(message)
     }
@@ -53,7 +53,7 @@ extension SlotHost {
             host.learn(manifest.created)
             feed(.manifestAccepted(held))
         } catch {
-            host.observer(.problem("release \(release.short) refused: \(error)"))
+            host.note(.problem("release \(release.short) refused: \(error)"))
             feed(.manifestRefused(release: release, error.failure, detail: error.detail))
         }
     }
@@ -98,7 +98,7 @@ extension SlotHost {
             switch outcome {
             case .progress(let share): self?.feed(.fetched(image: image.digest, share: share))
             case .finished:
-                self?.host.observer(.gathered(blob: blob))
+                self?.host.note(.gathered(blob: blob))
                 self?.pullFinished(image.digest)
             case .failed(let failure, let detail): self?.pullFailed(failure, detail: detail)
             }
@@ -198,7 +198,7 @@ extension DeviceHost {
             try store.keepManifests(states.reduce(into: []) { $0.formUnion($1.neededReleases) })
             spooler.flushSoon(at: now(), after: configuration.limits.flushDelay)
         } catch {
-            observer(.problem("\(error)"))
+            note(.problem("\(error)"))
         }
     }
 }

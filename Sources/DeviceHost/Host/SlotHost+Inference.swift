@@ -103,15 +103,17 @@ extension SlotHost {
             try host.spooler.add(key, parts: parts, at: now, flushAfter: host.configuration.limits.flushDelay)
             try host.store.put(sampler.bucket.stored, as: DeviceHost.Documents.bucket(name))
         } catch {
-            host.observer(.problem("\(error)"))
+            host.note(.problem("\(error)"))
         }
         host.rearm()
     }
 
     private func makeRoomForSample(bytes: Int, at now: Instant) {
         guard !host.spooler.hasRoomForSample(bytes: bytes) else { return }
-        do throws(DeviceError) { try host.spooler.thinSamples(random: &host.random, at: now) } catch {
-            host.observer(.problem("\(error)"))
+        do throws(DeviceError) {
+            try host.spooler.makeRoomForSample(bytes: bytes, random: &host.random, at: now)
+        } catch {
+            host.note(.problem("\(error)"))
         }
     }
 
@@ -161,7 +163,7 @@ extension SlotHost {
             try host.spooler.add(
                 key, parts: [report.encoded()], at: now, flushAfter: host.configuration.limits.flushDelay)
         } catch {
-            host.observer(.problem("\(error)"))
+            host.note(.problem("\(error)"))
         }
         host.syncJournal()
     }

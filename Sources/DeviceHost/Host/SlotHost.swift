@@ -95,7 +95,7 @@ final class SlotHost {
         guard lastNotice?.0 != state.phase || lastNotice?.1 != state.target?.release || lastNotice?.2 != state.detail
         else { return }
         lastNotice = (state.phase, state.target?.release, state.detail)
-        host.observer(
+        host.note(
             .phase(
                 name, state.phase, release: state.target?.release, failure: state.failure, detail: state.detail))
     }
@@ -103,7 +103,7 @@ final class SlotHost {
     /// A commit is told even if the machine has gone on to the next release in the same step.
     private func noticeCommit() {
         guard machine.state.phase != .committed, let champion = machine.state.champion else { return }
-        host.observer(.phase(name, .committed, release: champion.release, failure: nil, detail: ""))
+        host.note(.phase(name, .committed, release: champion.release, failure: nil, detail: ""))
     }
 
     // MARK: Actions
@@ -136,7 +136,7 @@ final class SlotHost {
             try host.store.put(machine.state, for: name)
         } catch {
             // The commit below refuses a transaction with a failed write, and undoes it.
-            host.observer(.problem("\(error)"))
+            host.note(.problem("\(error)"))
         }
         guard host.flush() else {
             events.insert(.storeFailed(detail: host.lastStoreFailure), at: 0)
@@ -199,7 +199,7 @@ final class SlotHost {
         serving = nil
         defer {
             proved = nil
-            host.observer(.serving(name, serving?.part.version, release: serving?.held.release))
+            host.note(.serving(name, serving?.part.version, release: serving?.held.release))
         }
         guard let held else { return }
         host.marker.enter(ModelWork(slot: name, release: held.release))
@@ -211,7 +211,7 @@ final class SlotHost {
             window = ReportWindow(slot: name, release: held.release, part: release.part, start: host.now())
             sampler.releaseChanged(at: host.now())
         } catch {
-            host.observer(.problem("slot \(name): \(error)"))
+            host.note(.problem("slot \(name): \(error)"))
             events.append(.serveFailed(release: held.release, detail: error.context))
         }
     }

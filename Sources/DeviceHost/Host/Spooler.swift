@@ -11,32 +11,39 @@ public struct SpoolTotals: Hashable, Sendable {
     public var reportsDropped: UInt64 = 0
     /// Samples that made room for others.
     public var samplesDropped: UInt64 = 0
+    /// Lines of the log that were given up.
+    public var logLinesDropped: UInt64 = 0
 }
 
-/// Reports and samples on their way into the store and out of it: the ledger that decides, and the messages that wait
-/// for the next commit.
+/// Reports, samples and the log on their way into the store and out of it: the ledger that decides, and the messages that
+/// wait for the next commit.
 ///
-/// When there is no more room, the first to go is resolution in time: neighbouring reports become one. Then samples, those
-/// that the model was sure of first. A report is given up last, and receipts never: they lie elsewhere.
+/// When there is no more room, the log is the first to go, its oldest messages first. Then resolution in time: neighbouring
+/// reports become one. Then samples, those that the model was sure of first. A report is given up last, and receipts never:
+/// they lie elsewhere.
 struct Spooler {
-    private let store: DeviceStore
+    let store: DeviceStore
     private let boot: String
     private var ledger: SpoolLedger
     private var next: [StreamKind: UInt64] = [:]
     /// Written, and not yet committed.
-    private var pending: [(key: SpoolKey, bytes: Int)] = []
+    private var pending: [(key: SpoolKey, parts: [[UInt8]])] = []
     /// Deleted or rewritten, and not yet committed.
     private var forgotten: Set<SpoolKey> = []
+    /// What of all this counts for room.
+    private var change: [StreamKind: SpoolShare] = [:]
     private var resized: [SpoolKey: Int] = [:]
     private var pendingTotals = SpoolTotals()
     private var flushAt: Instant?
     /// Nothing can be kept: the disk is read-only.
-    private let isClosed: Bool
+    let isClosed: Bool
     private var isConnected = false
     /// A look for reports to merge may find some.
     private var mayMerge = true
     private var nextThinning = Instant.epoch
-    private(set) var totals = SpoolTotals()
+    private var sums = SpoolTotals()
+    /// Lines of the log that were given up.
+    var logLoss = LogLoss()
     /// Reports that were given up since the last report said so, and samples.
     private(set) var reportsDropped: UInt64 = 0
     private var samplesDropped: UInt64 = 0
@@ -56,21 +63,36 @@ struct Spooler {
         mayMerge = true
     }
 
-    // MARK: Room
-
-    /// Whether a report may be kept, perhaps after two others became one.
-    var mayTakeReport: Bool { !isClosed && (hasRoomForReport || mayMerge && !isConnected) }
-
-    private var hasRoomForReport: Bool {
-        let waiting = pending.count { $0.key.stream == .report }
-        let gone = forgotten.count { $0.stream == .report }
-        return ledger.count(.report) + waiting - gone < ledger.limits.reports
+    /// What the spool did since the agent started.
+    var totals: SpoolTotals {
+        var totals = sums
+        totals.logLinesDropped = logLoss.total
+        return totals
     }
 
-    func hasRoomForSample(bytes: Int) -> Bool {
+    // MARK: Room
+
+    /// What waits, with what the next commit adds and takes.
+    var room: SpoolRoom {
+        var room = ledger.room
+        for (stream, share) in change {
+            room[stream].count += share.count
+            room[stream].bytes += share.bytes
+        }
+        return room
+    }
+
+    /// Whether a report may be kept, perhaps after others made room.
+    var mayTakeReport: Bool {
         guard !isClosed else { return false }
-        let waiting = pending.reduce(0) { $0 + ($1.key.stream == .sample ? $1.bytes : 0) }
-        return ledger.hasRoomForSample(bytes: waiting + bytes)
+        return room.logInTheWay(of: .report) != nil || mayMerge && !isConnected
+    }
+
+    func hasRoomForSample(bytes: Int) -> Bool { !isClosed && room.has(roomFor: .sample(bytes: bytes)) }
+
+    private mutating func count(_ key: SpoolKey, messages: Int, bytes: Int) {
+        change[key.stream, default: SpoolShare()].count += messages
+        change[key.stream, default: SpoolShare()].bytes += bytes
     }
 
     // MARK: Adding
@@ -93,7 +115,8 @@ struct Spooler {
         // The number is used up even if storing fails: a key never names two messages.
         next[key.stream] = key.sequence + 1
         try store.spool(key, parts: parts, maybeSent: isConnected)
-        pending.append((key, parts.reduce(0) { $0 + $1.count }))
+        pending.append((key, parts))
+        count(key, messages: 1, bytes: Self.bytes(parts))
         if key.stream == .report {
             reportsDropped = 0
             mayMerge = true
@@ -101,19 +124,21 @@ struct Spooler {
         flushSoon(at: now, after: delay)
     }
 
+    private static func bytes(_ parts: [[UInt8]]) -> Int { parts.reduce(0) { $0 + $1.count } }
+
     // MARK: Making room
 
-    /// Makes room for a report if there is none: the two reports that are best made one become one.
+    /// Makes room for a report if there is none: of the log, or else the two reports that are best made one become one.
     ///
     /// - Parameter isUrgent: the report cannot wait: if no two can be merged, the oldest is given up.
     /// - Returns: whether there is room.
     mutating func makeRoomForReport(isUrgent: Bool) throws(DeviceError) -> Bool {
         guard !isClosed else { return false }
-        if hasRoomForReport { return true }
+        if try makeRoom(for: .report) { return true }
         if !isConnected, try mergeReports() { return true }
         guard isUrgent, let oldest = ledger.dropOldestReport() else { return false }
         reportsDropped += 1
-        totals.reportsDropped += 1
+        sums.reportsDropped += 1
         try store.delete(spooled: [oldest])
         return true
     }
@@ -122,7 +147,7 @@ struct Spooler {
     private mutating func mergeReports() throws(DeviceError) -> Bool {
         let unsent = try store.unsent(.report, limit: DeviceLimits.spoolScan)
         let readable = unsent.compactMap { item in
-            (try? Report(decoding: item.message)).map { (key: item.key, report: $0) }
+            (try? Report(decoding: item.message)).map { (key: item.key, report: $0, bytes: item.message.count) }
         }
         guard let (earlier, later) = Report.pairToMerge(readable.map(\.report)),
             let merged = readable[earlier].report.merged(into: readable[later].report)
@@ -133,23 +158,31 @@ struct Spooler {
         let bytes = merged.encoded()
         try store.replace(readable[later].key, parts: [bytes])
         try store.delete(spooled: [readable[earlier].key])
-        forgotten.insert(readable[earlier].key)
+        forget(readable[earlier].key, bytes: readable[earlier].bytes)
         resized[readable[later].key] = bytes.count
         pendingTotals.reportsMerged += 1
         return true
     }
 
+    /// Makes room for a sample if there is none: of the log, or else of samples.
+    mutating func makeRoomForSample(
+        bytes: Int, random: inout SeededGenerator, at now: Instant
+    ) throws(DeviceError) {
+        guard !isClosed, try !makeRoom(for: .sample(bytes: bytes)) else { return }
+        try thinSamples(random: &random, at: now)
+    }
+
     /// Gives up some of the samples that were certainly never sent, those that the model was sure of first. At most once
     /// in a while: it costs the disk more than a sample does.
-    mutating func thinSamples(random: inout SeededGenerator, at now: Instant) throws(DeviceError) {
-        guard !isClosed, !isConnected, now >= nextThinning else { return }
+    private mutating func thinSamples(random: inout SeededGenerator, at now: Instant) throws(DeviceError) {
+        guard !isConnected, now >= nextThinning else { return }
         nextThinning = now.advanced(by: DeviceLimits.thinningPause)
         for (key, message) in try store.unsent(.sample, limit: DeviceLimits.spoolScan) {
             guard let first = try? SampleMessage(decoding: message) else { continue }
             let keep = SampleThinning.keepProbability(scores: first.scores, probability: first.probability)
             guard random.chance() < keep else {
                 try store.delete(spooled: [key])
-                forgotten.insert(key)
+                forget(key, bytes: message.count)
                 pendingTotals.samplesDropped += 1
                 continue
             }
@@ -160,9 +193,20 @@ struct Spooler {
             }
             guard parts.count == first.partCount else { continue }
             try store.replace(key, parts: parts)
-            resized[key] = parts.reduce(0) { $0 + $1.count }
+            resized[key] = Self.bytes(parts)
         }
         flushSoon(at: now, after: Interval(milliseconds: 0))
+    }
+
+    /// Deletes the oldest messages of the log that hold so many bytes together.
+    mutating func giveUpLog(holding size: Int) throws(DeviceError) {
+        for (key, bytes) in ledger.oldestOfLog(holding: size, without: forgotten) {
+            if let message = try store.spooled(key).first, let log = try? DeviceLog(decoding: message) {
+                logLoss.gaveUp(log)
+            }
+            try store.delete(spooled: [key])
+            forget(key, bytes: bytes)
+        }
     }
 
     // MARK: Committing
@@ -179,26 +223,35 @@ struct Spooler {
         flushAt = nil
         ledger.forget(forgotten)
         for (key, bytes) in resized { ledger.resize(key, bytes: bytes) }
-        totals.reportsMerged += pendingTotals.reportsMerged
-        totals.samplesDropped += pendingTotals.samplesDropped
+        sums.reportsMerged += pendingTotals.reportsMerged
+        sums.samplesDropped += pendingTotals.samplesDropped
         samplesDropped += pendingTotals.samplesDropped
+        logLoss.committed()
         defer { forgetPending() }
-        return pending.flatMap { ledger.add($0.key, bytes: $0.bytes, at: now) }
+        return pending.flatMap { ledger.add($0.key, bytes: Self.bytes($0.parts), at: now) }
     }
 
-    /// What was pending is gone; gives its number.
-    mutating func lost() -> Int {
+    /// What was pending is gone; gives the reports and samples.
+    mutating func lost() -> [(key: SpoolKey, parts: [[UInt8]])] {
         flushAt = nil
+        logLoss.rolledBack()
         defer { forgetPending() }
-        reportsDropped += UInt64(pending.count { $0.key.stream == .report })
-        return pending.count
+        let lost = pending.filter { $0.key.stream != .log }
+        reportsDropped += UInt64(lost.count { $0.key.stream == .report })
+        return lost
     }
 
     private mutating func forgetPending() {
         pending.removeAll(keepingCapacity: true)
         forgotten.removeAll()
         resized.removeAll()
+        change.removeAll(keepingCapacity: true)
         pendingTotals = SpoolTotals()
+    }
+
+    /// Notes that a stored message is deleted in the open transaction.
+    private mutating func forget(_ key: SpoolKey, bytes: Int) {
+        if forgotten.insert(key).inserted { count(key, messages: -1, bytes: -bytes) }
     }
 
     // MARK: Sending

@@ -80,12 +80,13 @@ struct DeviceAPI {
             .object([
                 "device": .string(host.configuration.device.text), "connected": .bool(host.isConnected),
                 "slots": .array(host.status.map(slot)), "spooled_reports": .number(Double(spooled.reports)),
-                "spooled_samples": .number(Double(spooled.samples)),
+                "spooled_samples": .number(Double(spooled.samples)), "spooled_log": .number(Double(spooled.log)),
                 "health": .object([
                     "read_only": .bool(health.isReadOnly), "store_problem": .string(health.storeProblem),
                     "reports_merged": .number(Double(health.spool.reportsMerged)),
                     "reports_dropped": .number(Double(health.spool.reportsDropped)),
                     "samples_dropped": .number(Double(health.spool.samplesDropped)),
+                    "log_lines_dropped": .number(Double(health.spool.logLinesDropped)),
                     "journal_entries": health.journal.map { .number(Double($0)) },
                 ]),
             ]))

@@ -144,6 +144,9 @@ final class Database {
         _ = sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
     }
 
+    /// Lets the next transaction begin the write-ahead log anew, in the room that it has on the disk already.
+    func recycleWriteAheadLog() throws(DeviceError) { try execute("PRAGMA wal_checkpoint") }
+
     // MARK: Statements
 
     /// Runs SQL without parameters or rows.
@@ -207,7 +210,12 @@ final class Database {
     private func failure(_ doing: String) -> DeviceError {
         let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
         let kind = sqlite3_errcode(handle)
-        let code: DeviceError.Code = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB ? .storeDamaged : .storeFailed
+        let code: DeviceError.Code =
+            switch kind {
+            case SQLITE_CORRUPT, SQLITE_NOTADB: .storeDamaged
+            case SQLITE_FULL: .noSpace
+            default: .storeFailed
+            }
         return DeviceError(code, "\(path): \(text) (code \(sqlite3_extended_errcode(handle)), \(doing))")
     }
 }

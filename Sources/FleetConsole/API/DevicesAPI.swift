@@ -1,6 +1,7 @@
 import FleetController
 import FleetModel
 import FleetStore
+import FleetWire
 import Hummingbird
 
 /// `/api/v1/devices`.
@@ -52,7 +53,18 @@ enum DevicesAPI {
             method: .get, path: "/api/v1/devices/{id}/receipts", tag: "devices",
             summary: "A device's receipts, newest first",
             access: .read, parameters: [.path("id"), .limit], reply: .json(.list(of: receipt)), handle: receipts),
+        Endpoint(
+            method: .get, path: "/api/v1/devices/{id}/log", tag: "devices",
+            summary: "What a device's agent said, newest first", access: .read,
+            parameters: [.path("id"), .limit, .cursor], reply: .json(.list(of: logLine)), handle: log),
     ]
+
+    private static let logLine = Schema.object([
+        .required("id", .id), .required("at", .time, "By the device's clock, when it was said first"),
+        .required("severity", .choice(of: LogSeverity.self)), .required("count", .count, "How often it was said"),
+        .required("text", .text), .required("dropped", .count, "Lines that the device gave up before this one"),
+        .required("boot", .text), .required("receivedAt", .time),
+    ])
 
     private static let receipt = Schema.object([
         .required("version", .text), .required("release", .digest), .required("image", .digest),
@@ -124,6 +136,21 @@ enum DevicesAPI {
                         "runtimeVersion": .string($0.runtimeVersion), "committedAt": .time($0.committedAt),
                     ]
                 }))
+    }
+
+    @Sendable private static func log(_ call: APIRequest) async throws -> Response {
+        let id = try call.name("id", as: DeviceID.self)
+        _ = try await document(id, call)
+        let page = try await call.store.queries.log(of: id, before: call.numericCursor, limit: call.limit)
+        return .json(
+            JSONValue.list(
+                page.items.map { line in
+                    [
+                        "id": .count(line.id), "at": .time(line.at), "severity": .string(line.severity.rawValue),
+                        "count": .count(line.count), "text": .string(line.text), "dropped": .count(line.dropped),
+                        "boot": .string(line.boot), "receivedAt": .time(line.receivedAt),
+                    ]
+                }, next: page.next))
     }
 
     private static func document(_ id: DeviceID, _ call: APIRequest) async throws -> JSONValue {

@@ -1,6 +1,7 @@
 import FleetController
 import FleetModel
 import FleetStore
+import FleetWire
 import Hummingbird
 
 /// One device: what it runs, how its inputs look, what it has proved and reported.
@@ -8,6 +9,8 @@ enum DevicePage {
     /// Reports in the chart; the table shows the newest ``tableReports``.
     static let chartReports = 200
     static let tableReports = 12
+    /// Newest lines of the log.
+    static let logLines = 50
 
     struct View {
         var id: String
@@ -24,6 +27,9 @@ enum DevicePage {
         var reports: [ReportRow]
         var hasReceipts: Bool
         var receipts: [ReceiptRow]
+        var logNote: String
+        var hasLog: Bool
+        var log: [LogRow]
     }
 
     struct Slot {
@@ -65,6 +71,16 @@ enum DevicePage {
         var imageShort: String
     }
 
+    struct LogRow {
+        var at: TimeView
+        var isProblem: Bool
+        var text: String
+        /// Such as "12 times"; nil if it was said once.
+        var count: String?
+        /// What the device gave up before it; nil if nothing.
+        var dropped: String?
+    }
+
     static func show(_ call: PageRequest) async throws -> Response {
         let id = try call.name("id", of: "device", as: DeviceID.self)
         guard let overview = try await call.queries.device(id, now: call.now) else {
@@ -73,6 +89,7 @@ enum DevicePage {
         let labels = try await call.queries.releaseLabels()
         let reports = try await call.queries.reports(of: id, limit: chartReports)
         let receipts = try await call.queries.receipts(of: id, limit: tableReports)
+        let log = try await call.queries.log(of: id, limit: logLines)
         let drift = try await call.queries.drift(of: id).sorted { $0.ratio > $1.ratio }
         let view = View(
             id: id.text, health: DeviceText.health(overview),
@@ -82,7 +99,9 @@ enum DevicePage {
             drift: drift.map(driftRow), reportNote: "\(Format.count(overview.recentInferences)) inferences in 24 h",
             confidence: reports.count > 1 ? confidence(reports) : nil, hasReports: !reports.isEmpty,
             reports: reports.prefix(tableReports).map { reportRow($0, call) }, hasReceipts: !receipts.isEmpty,
-            receipts: receipts.map { receiptRow($0, call) })
+            receipts: receipts.map { receiptRow($0, call) },
+            logNote: log.next == nil ? "What its agent said" : "The newest \(logLines) lines of what its agent said",
+            hasLog: !log.items.isEmpty, log: log.items.map { logRow($0, call) })
         return try await call.page(
             "device", title: id.text, crumb: Frame.Link(path: "/", name: "Fleet"), view)
     }
@@ -180,6 +199,13 @@ enum DevicePage {
             uncertain: Format.percent(share), mean: Format.percent(report.confidenceMean),
             samples: "\(Format.count(report.samplesChosen)) of \(Format.count(report.samplesOffered))",
             errors: Format.count(report.errors))
+    }
+
+    private static func logRow(_ line: DeviceLogRecord, _ call: PageRequest) -> LogRow {
+        LogRow(
+            at: call.time(line.at), isProblem: line.severity == .problem, text: line.text,
+            count: line.count > 1 ? Format.count(line.count, "time") : nil,
+            dropped: line.dropped > 0 ? "\(Format.count(line.dropped, "line")) before it given up" : nil)
     }
 
     private static func receiptRow(_ receipt: ReceiptRecord, _ call: PageRequest) -> ReceiptRow {

@@ -4,8 +4,8 @@ import Synchronization
 public struct ChangeEvent: Hashable, Sendable {
     /// What changed.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
-        case device, model, release, rollout, report, sample, annotation, dataset, training, policy, alert, webhook
-        case drift, accuracy, audit, token
+        case device, model, release, rollout, report, sample, log, annotation, dataset, training, policy, alert
+        case webhook, drift, accuracy, audit, token
     }
 
     public var kind: Kind

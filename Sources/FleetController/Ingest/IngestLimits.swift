@@ -35,6 +35,7 @@ enum IngestLimits {
         case .renew: RenewalRequest.byteLimit
         case .report: Report.byteLimit
         case .sample: SampleMessage.byteLimit
+        case .log: DeviceLog.byteLimit
         case .response, .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap,
             .ownChunk, .refused:
             nil

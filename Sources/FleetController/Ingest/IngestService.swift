@@ -140,6 +140,8 @@ final class IngestService: Sendable {
                 ack = Ack(boot: report.boot, streams: [StreamAck(stream: .report, highest: report.sequence, holes: [])])
             case .sample(let sample, _):
                 ack = Ack(boot: sample.boot, streams: [StreamAck(stream: .sample, highest: sample.sequence, holes: [])])
+            case .log(let log):
+                ack = Ack(boot: log.boot, streams: [StreamAck(stream: .log, highest: log.sequence, holes: [])])
             case .presence, .reported, .need, .fetch, .renew: continue
             }
             send(.ack(device), ack.encoded())

@@ -42,6 +42,7 @@ struct IngestTransaction {
         case .reported(let reported): try applyReported(reported, to: &device)
         case .report(let report, let encoded): try applyReport(report, encoded, of: device)
         case .sample(let sample, let encoded): try applySample(sample, encoded, of: device)
+        case .log(let log): try applyLog(log, of: device)
         case .need(let need): outcome.needs.append(need)
         case .fetch(let request): outcome.fetches.append((id, request))
         case .renew(let request): outcome.renewals.append((id, request))

@@ -32,11 +32,12 @@ struct Housekeeping: Sendable {
         }
     }
 
-    /// Removes reports, samples and receipts that are older than the configuration keeps them, a part at a time.
+    /// Removes reports, samples, receipts and lines of devices' logs that are older than the configuration keeps them, a part at a time.
     func retire() async throws {
         let limits = context.configuration.retention
         let kinds: [(Interval?, String)] = [
             (limits.reports, Self.oldReports), (limits.samples, Self.oldSamples), (limits.receipts, Self.oldReceipts),
+            (limits.deviceLogs, Self.oldDeviceLogs),
         ]
         for (lifetime, sql) in kinds {
             guard let lifetime else { continue }
@@ -54,6 +55,9 @@ struct Housekeeping: Sendable {
     /// What was committed stays acknowledged: the cursors of the streams remember it, not the rows.
     private static let oldReports = """
         DELETE FROM report WHERE rowid IN (SELECT rowid FROM report WHERE receivedAt < ? LIMIT ?)
+        """
+    private static let oldDeviceLogs = """
+        DELETE FROM device_log WHERE id IN (SELECT id FROM device_log WHERE receivedAt < ? LIMIT ?)
         """
     /// Never one with an annotation, withdrawn or not, or in a dataset version.
     private static let oldSamples = """

@@ -92,6 +92,17 @@ extension FleetQueries {
         }
     }
 
+    /// Lines of a device's log, newest first.
+    public func log(of device: DeviceID, before: Int64? = nil, limit: Int) async throws -> ListPage<DeviceLogRecord> {
+        try await database.read { database in
+            var request = DeviceLogRecord.filter(Column("device") == device.text).order(Column("id").desc)
+            if let before { request = request.filter(Column("id") < before) }
+            let found = try request.limit(limit + 1).fetchAll(database)
+            let page = Array(found.prefix(limit))
+            return ListPage(items: page, next: found.count > limit ? page.last?.id.map(String.init) : nil)
+        }
+    }
+
     /// The newest drift points of each feature of a device's slots, for the release that runs.
     public func drift(of device: DeviceID) async throws -> [DriftPointRecord] {
         try await database.read { try Self.latestDrift($0)[device] ?? [] }

@@ -108,4 +108,24 @@ extension Schema {
     /// Parts of samples begin with a mark that says whether they are sealed; those without one come again, as nobody
     /// acknowledged them.
     static let markedParts = "DELETE FROM sample_part;"
+
+    /// What devices' agents say of themselves, line by line.
+    static let deviceLog = """
+        CREATE TABLE device_log (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            device TEXT NOT NULL REFERENCES device(id),
+            boot TEXT NOT NULL,
+            sequence INTEGER NOT NULL,
+            line INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            severity TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            dropped INTEGER NOT NULL,
+            receivedAt INTEGER NOT NULL,
+            UNIQUE (device, boot, sequence, line)
+        ) STRICT;
+        CREATE INDEX device_log_device ON device_log(device, id);
+        CREATE INDEX device_log_received ON device_log(receivedAt);
+        """
 }

@@ -19,6 +19,7 @@ enum Schema {
         migrator.registerMigration("6: renewed certificates by their keys") { try $0.execute(sql: renewal) }
         migrator.registerMigration("7: sealed models") { try $0.execute(sql: sealing) }
         migrator.registerMigration("8: marked parts of samples") { try $0.execute(sql: markedParts) }
+        migrator.registerMigration("9: logs of devices") { try $0.execute(sql: deviceLog) }
         return migrator
     }
 }

@@ -11,10 +11,11 @@ public struct Ack: Hashable, Sendable {
     }
 }
 
-/// A stream that is delivered exactly once.
+/// A stream that is delivered exactly once. The order is that in which what waits is sent.
 public enum StreamKind: String, Hashable, Sendable, CaseIterable {
     case report
     case sample
+    case log
 }
 
 /// What is committed of one stream of one boot.

@@ -8,6 +8,7 @@ public enum Topic: Hashable, Sendable {
     case need(DeviceID)
     case report(DeviceID)
     case sample(DeviceID)
+    case log(DeviceID)
     case response(DeviceID)
     case fetch(DeviceID)
     case renew(DeviceID)
@@ -37,6 +38,7 @@ public enum Topic: Hashable, Sendable {
         case .need(let device): "dev/\(device)/up/need"
         case .report(let device): "dev/\(device)/up/report"
         case .sample(let device): "dev/\(device)/up/sample"
+        case .log(let device): "dev/\(device)/up/log"
         case .response(let device): "dev/\(device)/up/rsp"
         case .fetch(let device): "dev/\(device)/up/fetch"
         case .renew(let device): "dev/\(device)/up/renew"
@@ -84,6 +86,7 @@ public enum Topic: Hashable, Sendable {
         case ("up", "need"): return .need(device)
         case ("up", "report"): return .report(device)
         case ("up", "sample"): return .sample(device)
+        case ("up", "log"): return .log(device)
         case ("up", "rsp"): return .response(device)
         case ("up", "fetch"): return .fetch(device)
         case ("up", "renew"): return .renew(device)

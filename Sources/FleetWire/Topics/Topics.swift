@@ -63,7 +63,8 @@ extension Topic {
     public var device: DeviceID? {
         switch self {
         case .presence(let device), .reported(let device), .need(let device), .report(let device), .sample(let device),
-            .response(let device), .fetch(let device), .renew(let device), .desired(let device), .ack(let device),
+            .log(let device), .response(let device), .fetch(let device), .renew(let device), .desired(let device),
+            .ack(let device),
             .command(let device), .certificate(let device), .ownBlobMap(let device, _), .ownChunk(let device, _, _, _):
             device
         case .roles, .time, .release, .blobMap, .chunk, .refused: nil
@@ -74,7 +75,8 @@ extension Topic {
     public var isRetained: Bool {
         switch self {
         case .presence, .reported, .desired, .roles, .time, .release, .blobMap, .chunk: true
-        case .need, .report, .sample, .response, .fetch, .renew, .ack, .command, .certificate, .ownBlobMap, .ownChunk,
+        case .need, .report, .sample, .log, .response, .fetch, .renew, .ack, .command, .certificate, .ownBlobMap,
+            .ownChunk,
             .refused:
             false
         }

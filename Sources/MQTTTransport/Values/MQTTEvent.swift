@@ -62,7 +62,7 @@ public struct MQTTReason: Sendable, Equatable, CustomStringConvertible {
 public enum MQTTPriority: Int, Sendable, CaseIterable {
     /// Acknowledgements, desired state, receipts, presence.
     case control = 0
-    /// Reports and samples.
+    /// Reports, samples and logs.
     case telemetry = 1
     /// Chunks of artifacts.
     case bulk = 2

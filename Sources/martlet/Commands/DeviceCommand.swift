@@ -7,9 +7,10 @@ import Foundation
 /// `martlet device`: the fleet's members.
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "device", abstract: "List, show, enrol, replace and revoke devices.",
+        commandName: "device", abstract: "List, show, enrol, replace and revoke devices, and read their logs.",
         subcommands: [
-            List.self, Show.self, Claim.self, Claims.self, Withdraw.self, Provision.self, Revoke.self, Replace.self,
+            List.self, Show.self, Log.self, Claim.self, Claims.self, Withdraw.self, Provision.self, Revoke.self,
+            Replace.self,
         ])
 
     struct List: AsyncParsableCommand {

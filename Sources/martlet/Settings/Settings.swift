@@ -1,3 +1,6 @@
+import FleetStore
+import FleetWire
+
 /// Every key of the controller's configuration. `martlet config list` prints this table.
 extension Setting {
     static let data = Setting(
@@ -70,6 +73,9 @@ extension Setting {
     static let receiptDays = Setting(
         "retention.receipts", .integer(0...36_500), default: "730",
         "Days that receipts are kept, but each device's newest and those of open rollouts; 0 is for ever.")
+    static let deviceLogDays = Setting(
+        "retention.device_logs", .integer(0...36_500), default: "30",
+        "Days that lines of devices' logs are kept, the newest \(DeviceLog.linesKept) of each; 0 is for ever.")
     static let logLevel = Setting(
         "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]), default: "info",
         "Least severe level that is logged.")
@@ -82,6 +88,7 @@ enum Settings {
         .brokerAuthority,
         .brokerCertificate, .brokerKey, .initKeys, .threshold, .root, .timeKey, .timeSeconds, .automationKey,
         .reportSeconds, .groupBy, .retainedBytes, .trainers,
-        .trainingLimit, .trainerEnvironment, .frameKey, .reportDays, .sampleDays, .receiptDays, .logLevel,
+        .trainingLimit, .trainerEnvironment, .frameKey, .reportDays, .sampleDays, .receiptDays, .deviceLogDays,
+        .logLevel,
     ]
 }

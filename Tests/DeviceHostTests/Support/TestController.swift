@@ -67,6 +67,8 @@ final class TestController: Sendable {
             ack = Ack(boot: report.boot, streams: [StreamAck(stream: .report, highest: report.sequence, holes: [])])
         } else if case .sample = topic, let sample = try? SampleMessage(decoding: bytes) {
             ack = Ack(boot: sample.boot, streams: [StreamAck(stream: .sample, highest: sample.sequence, holes: [])])
+        } else if case .log = topic, let log = try? DeviceLog(decoding: bytes) {
+            ack = Ack(boot: log.boot, streams: [StreamAck(stream: .log, highest: log.sequence, holes: [])])
         } else {
             return
         }

@@ -26,6 +26,7 @@ final class VirtualBench: @unchecked Sendable {
     /// What the controller committed.
     private(set) var reports: [String: Report] = [:]
     private(set) var samples: [String: SampleMessage] = [:]
+    private(set) var logs: [String: DeviceLog] = [:]
     private(set) var duplicates = 0
     private(set) var lastReported: Reported?
     /// Messages of the spool by the second in which they came.
@@ -105,6 +106,10 @@ final class VirtualBench: @unchecked Sendable {
             guard let sample = try? SampleMessage(decoding: payload) else { return }
             note("\(sample.boot)/\(sample.sequence)", in: &samples, sample)
             acknowledge(.sample, sample.boot, sample.sequence)
+        case .log:
+            guard let log = try? DeviceLog(decoding: payload) else { return }
+            note("\(log.boot)/\(log.sequence)", in: &logs, log)
+            acknowledge(.log, log.boot, log.sequence)
         default: break
         }
     }

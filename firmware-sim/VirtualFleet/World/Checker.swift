@@ -178,6 +178,11 @@ final class Checker {
                 return found("sends a broken sample", device: device)
             }
             note(device, MessageKey(stream: .sample, boot: sample.boot, sequence: sample.sequence), payload)
+        case .log:
+            guard let log = try? DeviceLog(decoding: payload) else {
+                return found("sends a broken log", device: device)
+            }
+            note(device, MessageKey(stream: .log, boot: log.boot, sequence: log.sequence), payload)
         case .reported:
             guard let reported = try? Reported(decoding: payload) else {
                 return found("sends a broken reported document", device: device)
@@ -192,7 +197,11 @@ final class Checker {
             if before != payload { found("sends two messages under the key \(key)", device: device) }
             return
         }
-        if key.stream == .report { reports += 1 } else { samples += 1 }
+        switch key.stream {
+        case .report: reports += 1
+        case .sample: samples += 1
+        case .log: break
+        }
     }
 
     private func checkGeneration(_ device: VirtualDevice, _ generation: UInt64) {
@@ -251,6 +260,8 @@ final class Checker {
         for (key, payload) in record.sent.sorted(by: { $0.key < $1.key }) {
             guard let stored = rows.messages[key] else {
                 let isAcknowledged = record.acknowledged.contains(key)
+                // The log is what a device gives up first, sent or not.
+                if key.stream == .log, !isAcknowledged { continue }
                 found("\(key) is not stored\(isAcknowledged ? ", and was acknowledged" : "")", device: device)
                 continue
             }
@@ -279,7 +290,7 @@ final class Checker {
     }
 }
 
-/// Names one report or sample of a device.
+/// Names one report, sample or message of the log of a device.
 struct MessageKey: Hashable, Comparable, CustomStringConvertible {
     var stream: StreamKind
     var boot: String

@@ -6,7 +6,7 @@ import GRDB
 
 /// Reads databases from outside: what a person with a second SQLite shell would see.
 struct Inspector {
-    /// All reports and samples in the controller's database, by device.
+    /// All reports, samples and messages of logs in the controller's database, by device.
     func messages(_ database: Database) throws -> [String: StoredMessages] {
         var stored: [String: StoredMessages] = [:]
         let reports = try Row.fetchCursor(
@@ -17,10 +17,12 @@ struct Inspector {
             stored[row["device"], default: StoredMessages()].messages[key] = payload
             stored[row["device"], default: StoredMessages()].inferences += row["inferences"]
         }
-        let samples = try Row.fetchCursor(database, sql: "SELECT device, boot, sequence FROM sample")
-        while let row = try samples.next() {
-            let key = MessageKey(stream: .sample, boot: row["boot"], sequence: UInt64(row["sequence"] as Int64))
-            stored[row["device"], default: StoredMessages()].messages[key] = []
+        for (stream, table) in [(StreamKind.sample, "sample"), (.log, "device_log WHERE line = 0")] {
+            let rows = try Row.fetchCursor(database, sql: "SELECT device, boot, sequence FROM \(table)")
+            while let row = try rows.next() {
+                let key = MessageKey(stream: stream, boot: row["boot"], sequence: UInt64(row["sequence"] as Int64))
+                stored[row["device"], default: StoredMessages()].messages[key] = []
+            }
         }
         return stored
     }

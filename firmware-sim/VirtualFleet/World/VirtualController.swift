@@ -272,7 +272,7 @@ private final class ControllerClock: Sendable {
 enum IsFromDevice {
     static func topic(_ topic: Topic) -> Bool {
         switch topic {
-        case .presence, .reported, .need, .fetch, .report, .sample, .response: true
+        case .presence, .reported, .need, .fetch, .report, .sample, .log, .response: true
         default: false
         }
     }

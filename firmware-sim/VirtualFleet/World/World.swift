@@ -203,7 +203,7 @@ final class World: @unchecked Sendable {
 
     /// It has sent what it holds and, outside of scenarios, runs the last release.
     private func hasSettled(_ device: VirtualDevice) -> Bool {
-        guard let host = device.host, host.spooled == (0, 0) else { return false }
+        guard let host = device.host, host.spooled == (0, 0, 0) else { return false }
         guard let release = lastRelease, !plan.isScenario else { return true }
         return checker.checkConverged(device, to: release)
     }
@@ -257,7 +257,7 @@ final class World: @unchecked Sendable {
             checker.found(
                 "has not converged \(plan.patience / 1000) s after healing: \(status?.phase.rawValue ?? "off") "
                     + "\(status?.failure?.rawValue ?? "") \(status?.detail ?? "") spooled \(spooled?.reports ?? 0)/"
-                    + "\(spooled?.samples ?? 0)", device: device)
+                    + "\(spooled?.samples ?? 0)/\(spooled?.log ?? 0)", device: device)
         }
         if late.isEmpty, !plan.isScenario { checker.found("the controller has not got all receipts", device: nil) }
     }
