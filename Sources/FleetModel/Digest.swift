@@ -6,6 +6,16 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// Takes exactly 32 bytes; nil for any other count.
+    public init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == Self.byteCount else { return nil }
+        // No memory and no generic code: every chunk that comes passes here, twice.
+        func word(_ index: Int) -> UInt64 {
+            UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+        }
+        words = (word(0), word(1), word(2), word(3))
+    }
+
+    /// Takes exactly 32 bytes; nil for any other count.
     public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         // A loop over a buffer is compiled for bytes; one over a collection asks for each byte through a table.
@@ -18,7 +28,6 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     private init(whole bytes: UnsafeBufferPointer<UInt8>) {
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        // A shift through all four words: no memory is asked for, since every chunk that comes passes here.
         for byte in bytes {
             words.0 = words.0 << 8 | words.1 >> 56
             words.1 = words.1 << 8 | words.2 >> 56
@@ -40,6 +49,21 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
             words.3 = words.3 << 4 | UInt64(value)
         }
         self.words = words
+    }
+
+    /// Reads 64 hexadecimal characters, lower case alone: the form in topics. nil for anything else.
+    public init?(lowerCaseHex text: UnsafeRawBufferPointer) {
+        guard text.count == 2 * Self.byteCount else { return nil }
+        func word(_ index: Int) -> UInt64? {
+            var word: UInt64 = 0
+            for character in text[16 * index..<16 * (index + 1)] {
+                guard !(0x41...0x46).contains(character), let value = Hexadecimal.value(character) else { return nil }
+                word = word << 4 | UInt64(value)
+            }
+            return word
+        }
+        guard let a = word(0), let b = word(1), let c = word(2), let d = word(3) else { return nil }
+        words = (a, b, c, d)
     }
 
     /// The 32 bytes.

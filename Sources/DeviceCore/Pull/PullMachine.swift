@@ -12,7 +12,7 @@ public struct PullLimits: Hashable, Sendable {
     public var timeoutsUntilNeed = 3
     /// Times that the controller is asked before the pull gives up.
     public var needs = 5
-    /// What is on disk survives a power cut after this long at the latest; until then a cut may cost it.
+    /// What is on disk survives a power cut after this long, and what the sync takes; until then a cut may cost it.
     public var syncEvery = Interval.seconds(10)
     /// Bytes a second that pages are opened for, so that a thin link has room for telemetry; 0: as fast as they come.
     public var bytesPerSecond = 0
@@ -36,7 +36,7 @@ public enum PullAction: Hashable, Sendable {
     case unsubscribe(page: Int)
     /// A page is whole: write its bits down.
     case save
-    /// Sync the file, then write the bitmap and sync it.
+    /// The same, and sync the file and then the bits.
     case sync
     /// Ask the controller to seed these chunks again.
     case need([Range<Int>])

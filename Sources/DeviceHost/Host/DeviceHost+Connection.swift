@@ -153,7 +153,7 @@ extension DeviceHost {
     // MARK: What comes in
 
     private func receive(_ message: MQTTMessage) {
-        guard let topic = try? configuration.topics.parse(message.topic) else { return }
+        guard let topic = message.withTopic({ configuration.topics.topic(named: $0) }) else { return }
         switch topic {
         case .desired(configuration.device): receive(message, as: Desired.self, pursueAndStore)
         case .ack(configuration.device): receive(message, as: Ack.self, settle)

@@ -75,11 +75,8 @@ package struct TransferFiles {
 
     // MARK: Bits
 
-    func put(bits bitmap: ChunkBitmap, isDurable: Bool) throws(DeviceError) {
-        let file = try files.open(bits, .update)
-        try file.write(bitmap.bytes, at: 0)
-        if isDurable { try file.sync() }
-    }
+    /// The file of the bits, for the whole pull.
+    func openBits() throws(DeviceError) -> any OpenFile { try files.open(bits, .update) }
 
     func remove() { for suffix in Self.suffixes { files.remove(blob + suffix) } }
 }

@@ -36,9 +36,22 @@ package protocol OpenFile: AnyObject {
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(DeviceError) -> Int
     /// What was written survives a power cut.
     func sync() throws(DeviceError)
+    /// The same without holding up the loop, where the platform has a thread for it; in the order of the calls. `done`
+    /// is told on any thread.
+    func syncSoon(_ done: @escaping @Sendable (DeviceError?) -> Void)
 }
 
 extension OpenFile {
+    /// At once.
+    package func syncSoon(_ done: @escaping @Sendable (DeviceError?) -> Void) {
+        do throws(DeviceError) {
+            try sync()
+            done(nil)
+        } catch {
+            done(error)
+        }
+    }
+
     /// Writes all of an array.
     func write(_ bytes: [UInt8], at offset: Int) throws(DeviceError) {
         // The error leaves the closure as a value: rethrowing would lose its type.

@@ -61,7 +61,7 @@ struct SystemFiles: DeviceFiles {
 }
 
 /// A file descriptor.
-private final class SystemFile: OpenFile {
+private final class SystemFile: OpenFile, Sendable {
     private let path: String
     private let descriptor: Int32
 
@@ -101,5 +101,16 @@ private final class SystemFile: OpenFile {
 
     func sync() throws(DeviceError) {
         guard fdatasync(descriptor) == 0 else { throw SystemFiles.failure("sync", path) }
+    }
+
+    func syncSoon(_ done: @escaping @Sendable (DeviceError?) -> Void) {
+        SyncThread.shared.perform { [self] in
+            do throws(DeviceError) {
+                try sync()
+                done(nil)
+            } catch {
+                done(error)
+            }
+        }
     }
 }

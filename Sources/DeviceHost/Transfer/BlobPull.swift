@@ -3,6 +3,7 @@ import FleetCrypto
 package import FleetModel
 package import FleetWire
 import MQTTTransport
+import Synchronization
 
 /// What a pull needs of the device around it.
 package protocol PullEnvironment: AnyObject {
@@ -41,6 +42,8 @@ package final class BlobPull: @unchecked Sendable {
     private let files: TransferFiles
     private let hash = SHA256Series()
     private var file: (any OpenFile)?
+    private var bits: (any OpenFile)?
+    private let syncing = SyncFlag()
     private var map: BlobMap?
     private(set) package var machine: PullMachine?
     private var carrier: (any BlobCarrier)?
@@ -93,6 +96,7 @@ package final class BlobPull: @unchecked Sendable {
         carrier?.end()
         machine = nil
         file = nil
+        bits = nil
     }
 
     package func connected() {
@@ -225,6 +229,7 @@ package final class BlobPull: @unchecked Sendable {
         do throws(DeviceError) {
             try checkSpace(for: map, held: held)
             file = try environment.platform.files.open(files.blob, .update)
+            bits = try files.openBits()
         } catch {
             return fail(error.code == .noSpace ? .noSpace : .storeFailed, error.context)
         }
@@ -298,13 +303,26 @@ package final class BlobPull: @unchecked Sendable {
     }
 
     private func save(isDurable: Bool) {
-        guard let bitmap = machine?.bitmap else { return }
+        guard let bitmap = machine?.bitmap, let file, let bits else { return }
         do throws(DeviceError) {
-            // First the bytes, then the bits.
-            if isDurable { try file?.sync() }
-            try files.put(bits: bitmap, isDurable: isDurable)
+            try bits.write(bitmap.bytes, at: 0)
         } catch {
             environment.tell("\(error)")
+        }
+        if isDurable { sync(file, bits) }
+    }
+
+    /// First the bytes, then the bits; not again before that is done.
+    private func sync(_ file: any OpenFile, _ bits: any OpenFile) {
+        guard syncing.raise() else { return }
+        let tell: @Sendable (DeviceError) -> Void = { [weak self] in self?.environment.tell("\($0)") }
+        let report: @Sendable (DeviceError?) -> Void = { [loop = environment.platform.loop] error in
+            if let error { loop.perform { tell(error) } }
+        }
+        file.syncSoon(report)
+        bits.syncSoon { [syncing] error in
+            syncing.lower()
+            report(error)
         }
     }
 
@@ -326,6 +344,7 @@ package final class BlobPull: @unchecked Sendable {
         self.map = nil
         self.machine = nil
         file = nil
+        bits = nil
         askedInVain.removeAll()
         use(.request)
         if environment.isConnected { waitingForMapSince = environment.now() }
@@ -342,4 +361,13 @@ package final class BlobPull: @unchecked Sendable {
         stop()
         outcome(.failed(failure, detail: detail))
     }
+}
+
+/// Whether a pull's files are being synced.
+private final class SyncFlag: Sendable {
+    private let isUp = Atomic(false)
+
+    /// False if it is up already.
+    func raise() -> Bool { !isUp.exchange(true, ordering: .relaxed) }
+    func lower() { isUp.store(false, ordering: .relaxed) }
 }

@@ -65,10 +65,12 @@ public struct ChunkDigests: RandomAccessCollection, Hashable, Sendable {
 
     public subscript(index: Int) -> Digest {
         let start = index * Digest.byteCount
-        guard let digest = Digest(bytes[start..<start + Digest.byteCount]) else {
-            preconditionFailure("32 bytes are a digest")
+        return bytes.withUnsafeBytes { bytes in
+            guard let digest = Digest(UnsafeRawBufferPointer(rebasing: bytes[start..<start + Digest.byteCount])) else {
+                preconditionFailure("32 bytes are a digest")
+            }
+            return digest
         }
-        return digest
     }
 }
 

@@ -60,19 +60,19 @@ public enum Topic: Hashable, Sendable {
 
     /// Reads a topic below the prefix; nil for any other text. Every chunk of a blob passes here: nothing is allocated
     /// for one.
-    init?(path: Substring) {
+    init?(path: UnsafeRawBufferPointer) {
         var levels = TopicLevels(path)
-        let topic = levels.first == "dev" ? Self.device(&levels) : Self.shared(&levels)
+        let topic = levels.first?.reads("dev") == true ? Self.device(&levels) : Self.shared(&levels)
         guard let topic, levels.isAtEnd else { return nil }
         self = topic
     }
 
     private static func device(_ levels: inout TopicLevels) -> Topic? {
         levels.skip()
-        guard let text = levels.next(), let device = try? DeviceID(String(text)), let direction = levels.next() else {
+        guard let text = levels.next(), let device = try? DeviceID(text.text), let direction = levels.next() else {
             return nil
         }
-        if direction == "dn", levels.first == "blob" {
+        if direction.reads("dn"), levels.first?.reads("blob") == true {
             switch shared(&levels) {
             case .blobMap(let blob): return .ownBlobMap(device, blob)
             case .chunk(let blob, let page, let index): return .ownChunk(device, blob, page: page, index: index)
@@ -80,7 +80,7 @@ public enum Topic: Hashable, Sendable {
             }
         }
         guard let name = levels.next() else { return nil }
-        switch (direction, name) {
+        switch (direction.text, name.text) {
         case ("up", "presence"): return .presence(device)
         case ("up", "reported"): return .reported(device)
         case ("up", "need"): return .need(device)
@@ -100,27 +100,31 @@ public enum Topic: Hashable, Sendable {
 
     private static func shared(_ levels: inout TopicLevels) -> Topic? {
         guard let kind = levels.next(), let second = levels.next() else { return nil }
-        if kind == "trust" { return second == "roles" ? .roles : second == "time" ? .time : nil }
-        if kind == "security" { return second == "refused" ? .refused : nil }
-        guard let digest = digest(second) else { return nil }
-        if kind == "release" { return .release(digest) }
-        guard kind == "blob", let part = levels.next() else { return nil }
-        if part == "m" { return .blobMap(digest) }
-        guard part == "c", let page = number(levels.next()), let index = number(levels.next()) else { return nil }
+        if kind.reads("trust") { return second.reads("roles") ? .roles : second.reads("time") ? .time : nil }
+        if kind.reads("security") { return second.reads("refused") ? .refused : nil }
+        guard let digest = Digest(lowerCaseHex: second.bytes) else { return nil }
+        if kind.reads("release") { return .release(digest) }
+        guard kind.reads("blob"), let part = levels.next() else { return nil }
+        if part.reads("m") { return .blobMap(digest) }
+        guard part.reads("c"), let page = levels.next()?.number, let index = levels.next()?.number else { return nil }
         return .chunk(digest, page: page, index: index)
     }
+}
 
-    /// A digest in its one form: lower case.
-    private static func digest(_ text: Substring) -> Digest? {
-        text.utf8.contains { (0x41...0x46).contains($0) } ? nil : Digest(hex: text)
-    }
+/// What lies between two slashes of a topic.
+private struct TopicLevel {
+    let bytes: UnsafeRawBufferPointer
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    func reads(_ word: StaticString) -> Bool { word.withUTF8Buffer { bytes.elementsEqual($0) } }
 
     /// A decimal number in its one form: no sign, no leading zero, bounded.
-    private static func number(_ text: Substring?) -> Int? {
-        guard let digits = text?.utf8, (1...8).contains(digits.count) else { return nil }
-        guard digits.first != UInt8(ascii: "0") || digits.count == 1 else { return nil }
+    var number: Int? {
+        guard (1...8).contains(bytes.count) else { return nil }
+        guard bytes.first != UInt8(ascii: "0") || bytes.count == 1 else { return nil }
         var value = 0
-        for digit in digits {
+        for digit in bytes {
             guard (0x30...0x39).contains(digit) else { return nil }
             value = value * 10 + Int(digit - 0x30)
         }
@@ -130,20 +134,24 @@ public enum Topic: Hashable, Sendable {
 
 /// The levels of a topic, one after another.
 private struct TopicLevels {
-    private var rest: Substring?
+    private var rest: UnsafeRawBufferPointer?
 
-    init(_ path: Substring) { rest = path }
+    init(_ path: UnsafeRawBufferPointer) { rest = path }
 
     var isAtEnd: Bool { rest == nil }
 
     /// The level that comes next.
-    var first: Substring? {
-        rest.map { rest in rest.utf8.firstIndex(of: Self.slash).map { rest[..<$0] } ?? rest }
+    var first: TopicLevel? {
+        rest.map { rest in
+            let end = rest.firstIndex(of: Self.slash) ?? rest.endIndex
+            return TopicLevel(bytes: UnsafeRawBufferPointer(rebasing: rest[..<end]))
+        }
     }
 
-    mutating func next() -> Substring? {
-        guard let level = first, let text = rest else { return nil }
-        rest = level.endIndex == text.endIndex ? nil : text[text.utf8.index(after: level.endIndex)...]
+    mutating func next() -> TopicLevel? {
+        guard let level = first, let path = rest else { return nil }
+        let end = level.bytes.count
+        rest = end == path.count ? nil : UnsafeRawBufferPointer(rebasing: path[(end + 1)...])
         return level
     }
 

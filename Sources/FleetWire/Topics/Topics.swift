@@ -20,10 +20,18 @@ public struct Topics: Hashable, Sendable {
     ///
     /// - Throws: `WireError.Code.unknownTopic`.
     public func parse(_ text: String) throws(WireError) -> Topic {
-        guard text.utf8.count <= WireLimits.topicBytes, text.utf8.starts(with: prefix.utf8),
-            let topic = Topic(path: text[text.utf8.index(text.startIndex, offsetBy: prefix.utf8.count)...])
-        else { throw WireError(.unknownTopic, String(text.prefix(80))) }
+        var name = text
+        guard let topic = name.withUTF8({ topic(named: UnsafeRawBufferPointer($0)) }) else {
+            throw WireError(.unknownTopic, String(text.prefix(80)))
+        }
         return topic
+    }
+
+    /// Reads a full topic name where it lies; nil if it is none of ours.
+    public func topic(named name: UnsafeRawBufferPointer) -> Topic? {
+        let prefix = prefix.utf8
+        guard name.count <= WireLimits.topicBytes, name.starts(with: prefix) else { return nil }
+        return Topic(path: UnsafeRawBufferPointer(rebasing: name[prefix.count...]))
     }
 
     // MARK: Filters of a device

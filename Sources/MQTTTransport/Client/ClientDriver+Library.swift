@@ -1,5 +1,6 @@
 internal import CMosquitto
 import FleetCrypto
+import Glibc
 
 /// Making a client handle, and the way from C callbacks to the driver.
 extension ClientDriver {
@@ -91,7 +92,8 @@ extension ClientDriver {
             let payload = UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen))
             ClientDriver.from(context)?.didReceive(
                 MQTTMessage(
-                    topic: String(cString: topic), payload: payload, retained: message.retain,
+                    topicBytes: UnsafeRawBufferPointer(start: topic, count: strlen(topic)), payload: payload,
+                    retained: message.retain,
                     qos: message.qos == 0 ? .atMostOnce : .atLeastOnce))
         }
         mosquitto_log_callback_set(handle) { _, context, level, text in

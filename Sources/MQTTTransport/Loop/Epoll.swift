@@ -46,11 +46,13 @@ struct Epoll: ~Copyable {
         _ = epoll_ctl(descriptor, EPOLL_CTL_DEL, fd, &event)
     }
 
-    /// Waits at most `milliseconds` (−1: without end) and gives what is ready.
-    mutating func wait(milliseconds: Int32) -> [(token: UInt64, readiness: Readiness)] {
-        let ready = epoll_wait(descriptor, &buffer, Int32(Self.batch), milliseconds)
-        guard ready > 0 else { return [] }
-        return buffer[..<Int(ready)].map { (token: $0.data.u64, readiness: Self.readiness(of: $0.events)) }
+    /// Waits at most `milliseconds` (−1: without end) and gives how many are ready; `event` tells which.
+    mutating func wait(milliseconds: Int32) -> Int {
+        max(0, Int(epoll_wait(descriptor, &buffer, Int32(Self.batch), milliseconds)))
+    }
+
+    func event(_ index: Int) -> (token: UInt64, readiness: Readiness) {
+        (token: buffer[index].data.u64, readiness: Self.readiness(of: buffer[index].events))
     }
 
     private static func event(token: UInt64, interest: Readiness) -> epoll_event {

@@ -178,7 +178,8 @@ final class LoopCore: @unchecked Sendable {
         while !inbox.withLock({ $0.stopping }) {
             runInbox()
             while let work = timers.popDue(now: monotonicMilliseconds()) { work() }
-            for event in epoll.wait(milliseconds: timeToWait()) {
+            for index in 0..<epoll.wait(milliseconds: timeToWait()) {
+                let event = epoll.event(index)
                 if event.token == Self.wakeToken { drainWakeups() } else { sources[event.token]?(event.readiness) }
             }
         }

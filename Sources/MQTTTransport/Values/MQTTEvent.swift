@@ -14,7 +14,12 @@ public enum MQTTEvent {
 
 /// One received message.
 public struct MQTTMessage {
-    public let topic: String
+    private enum Name {
+        case text(String)
+        case bytes(UnsafeRawBufferPointer)
+    }
+
+    private let name: Name
     /// The payload, **valid only while the handler runs**: use `bytes` for a copy that may be kept.
     public let payload: UnsafeRawBufferPointer
     /// True when the broker kept this message for late subscribers.
@@ -22,10 +27,35 @@ public struct MQTTMessage {
     public let qos: QoS
 
     package init(topic: String, payload: UnsafeRawBufferPointer, retained: Bool, qos: QoS) {
-        self.topic = topic
+        self.init(.text(topic), payload, retained, qos)
+    }
+
+    /// The topic's bytes live as long as the payload's.
+    init(topicBytes: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, retained: Bool, qos: QoS) {
+        self.init(.bytes(topicBytes), payload, retained, qos)
+    }
+
+    private init(_ name: Name, _ payload: UnsafeRawBufferPointer, _ retained: Bool, _ qos: QoS) {
+        self.name = name
         self.payload = payload
         self.retained = retained
         self.qos = qos
+    }
+
+    /// The topic, **only while the handler runs**, as a string of its own.
+    public var topic: String {
+        switch name {
+        case .text(let text): text
+        case .bytes(let bytes): String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    /// Reads the topic where it lies: no memory is asked for, since every chunk that comes passes here.
+    public func withTopic<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        switch name {
+        case .text(var text): text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+        case .bytes(let bytes): body(bytes)
+        }
     }
 
     /// A copy of the payload.

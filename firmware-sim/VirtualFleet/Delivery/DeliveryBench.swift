@@ -2,6 +2,7 @@ import FleetModel
 import FleetStore
 import FleetWire
 import Foundation
+import Glibc
 
 /// Delivers one image to many devices over a real broker, beside a reference that does the same pull in C.
 public struct DeliveryBench: Sendable {
@@ -74,6 +75,7 @@ public struct DeliveryBench: Sendable {
             var result = try await self.pull(delivery, broker, place)
             (result.published, result.retained) = (try await controller.published(), try await controller.retained())
             let map = try BlobMap(decoding: [UInt8](delivery.map))
+            sync()
             result.reference = try await reference.pull(
                 map, blob: delivery.blob, devices: devices, folder: place)
             result.fanOut = try await reference.fanOut(
@@ -96,6 +98,8 @@ public struct DeliveryBench: Sendable {
         }
         try await fleet.waitForConnections(seconds: 60)
         broker.forgetPeak()
+        // Devices and reference begin with a disk that is done with what was written and removed before.
+        sync()
         let (complete, time, failures) = try await fleet.pull(seconds: Self.patience)
         return Result(
             wall: time / .seconds(1), reference: 0, fanOut: 0, published: 0, blob: map.bytes, retained: 0,

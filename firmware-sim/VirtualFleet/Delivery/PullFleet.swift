@@ -176,7 +176,7 @@ private final class PullingDevice: PullEnvironment, @unchecked Sendable {
     }
 
     private func take(_ message: MQTTMessage) {
-        switch try? topics.parse(message.topic) {
+        switch message.withTopic({ topics.topic(named: $0) }) {
         case .blobMap(let blob), .ownBlobMap(device, let blob): pull?.mapArrived(blob, message.payload)
         case .chunk(let blob, let page, let index), .ownChunk(device, let blob, let page, let index):
             pull?.chunkArrived(blob, page: page, index: index, message.payload)
