@@ -6,7 +6,9 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// Takes exactly 32 bytes; nil for any other count.
-    public init?(_ bytes: UnsafeRawBufferPointer) {
+    public init?(_ bytes: UnsafeRawBufferPointer) { self.init(raw: bytes) }
+
+    private init?(raw bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
         // No memory and no generic code: every chunk that comes passes here, twice.
         func word(_ index: Int) -> UInt64 {
@@ -18,23 +20,8 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Takes exactly 32 bytes; nil for any other count.
     public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
-        // A loop over a buffer is compiled for bytes; one over a collection asks for each byte through a table.
-        guard let digest = bytes.withContiguousStorageIfAvailable(Self.init(whole:)) else {
-            self = Array(bytes).withUnsafeBufferPointer(Self.init(whole:))
-            return
-        }
+        guard let digest = Array(bytes).withUnsafeBytes(Self.init(raw:)) else { return nil }
         self = digest
-    }
-
-    private init(whole bytes: UnsafeBufferPointer<UInt8>) {
-        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        for byte in bytes {
-            words.0 = words.0 << 8 | words.1 >> 56
-            words.1 = words.1 << 8 | words.2 >> 56
-            words.2 = words.2 << 8 | words.3 >> 56
-            words.3 = words.3 << 8 | UInt64(byte)
-        }
-        self.words = words
     }
 
     /// Reads 64 hexadecimal characters, either case; nil for anything else.

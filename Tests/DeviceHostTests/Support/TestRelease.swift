@@ -88,7 +88,8 @@ struct TestRelease {
             channel: 0, statistic: .reading, edges: [-1, 0, 1, 2], counts: [10, 10, 10], driftThreshold: 1)
         let part = ReleasePart(
             slot: .main, version: id,
-            image: ImageReference(digest: SHA256.hash(image), bytes: image.count, arenaBytes: promisedArena ?? arenaBytes),
+            image: ImageReference(
+                digest: SHA256.hash(image), bytes: image.count, arenaBytes: promisedArena ?? arenaBytes),
             input: FrameDescription(
                 kind: .timeseries, steps: 2, width: 2,
                 channels: [Channel(name: "ax", unit: "g"), Channel(name: "ay", unit: "g")]),
