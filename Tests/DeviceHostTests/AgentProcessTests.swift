@@ -196,7 +196,9 @@ struct AgentProcessTests {
             let digest = try fleet.controller.publish(large, chunkBytes: 64 << 10)
             fleet.controller.want(digest, on: agent.id, generation: UInt64(version))
             eventually("the reason is reported", seconds: 20) {
-                fleet.controller.slot(agent.id).map { $0.target == digest && $0.detail.contains(reason) } == true
+                fleet.controller.slot(agent.id).map {
+                    $0.target == digest && $0.failure == .arenaTooLarge && $0.detail.contains(reason)
+                } == true
             }
             #expect(agent.serving == first.hex)
             let answer = agent.ask(

@@ -138,10 +138,13 @@ extension SlotHost {
             host.marker.enter(ModelWork(slot: name, release: candidate.release))
             defer { host.marker.leave() }
             do throws(DeviceError) {
+                try checkMemory(for: candidate)
                 _ = try load(candidate)
                 feed(.verified(image: image.digest))
             } catch {
-                feed(.verifyFailed(image: image.digest, .malformedImage, detail: error.context))
+                // Nothing is wrong with an image that there is no memory for.
+                let failure: InstallFailure = error.code == .noMemory ? .arenaTooLarge : .malformedImage
+                feed(.verifyFailed(image: image.digest, failure, detail: error.context))
             }
         } catch {
             host.images.transfer(of: blob).remove()

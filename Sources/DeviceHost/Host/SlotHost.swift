@@ -186,7 +186,7 @@ final class SlotHost {
     }
 
     /// A candidate that there is no memory for is refused before the operating system ends the process for it.
-    private func checkMemory(for held: HeldRelease) throws(DeviceError) {
+    func checkMemory(for held: HeldRelease) throws(DeviceError) {
         let needed = held.image.arenaBytes + held.image.bytes
         guard let available = host.platform.availableMemory(), available < needed else { return }
         throw DeviceError(.noMemory, "\(available >> 10) KiB of memory available, it needs \(needed >> 10) KiB")
