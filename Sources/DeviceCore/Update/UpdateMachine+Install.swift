@@ -185,8 +185,8 @@ extension UpdateMachine {
         _ image: Digest, _ failure: InstallFailure, detail: String, at now: Instant
     ) -> [UpdateAction] {
         guard state.phase == .verifying, image == state.candidate?.image.digest else { return [] }
-        // The bytes are the right ones and still no image: fetching would bring the same.
-        if failure == .malformedImage { return fail(failure, detail: detail, at: now) }
+        // The bytes are the right ones, and still no image or one that there is no memory for: fetching would bring the same.
+        if failure == .malformedImage || failure == .arenaTooLarge { return fail(failure, detail: detail, at: now) }
         if let full = fallBackToFull(detail, at: now) { return full }
         return retryLater(failure, detail: detail, at: now)
     }
