@@ -96,10 +96,9 @@ extension FleetQueries {
     public func log(of device: DeviceID, before: Int64? = nil, limit: Int) async throws -> ListPage<DeviceLogRecord> {
         try await database.read { database in
             var request = DeviceLogRecord.filter(Column("device") == device.text).order(Column("id").desc)
+                .limit(limit + 1)
             if let before { request = request.filter(Column("id") < before) }
-            let found = try request.limit(limit + 1).fetchAll(database)
-            let page = Array(found.prefix(limit))
-            return ListPage(items: page, next: found.count > limit ? page.last?.id.map(String.init) : nil)
+            return ListPage(cutting: try request.fetchAll(database), to: limit) { $0.id.map(String.init) }
         }
     }
 

@@ -33,9 +33,7 @@ extension FleetQueries {
             }
             if let kind { request = request.filter(Column("kind") == kind) }
             if let before { request = request.filter(Column("id") < before) }
-            let found = try request.fetchAll(database)
-            let page = Array(found.prefix(limit))
-            return ListPage(items: page, next: found.count > limit ? page.last?.id.map(String.init) : nil)
+            return ListPage(cutting: try request.fetchAll(database), to: limit) { $0.id.map(String.init) }
         }
     }
 
@@ -66,9 +64,7 @@ extension FleetQueries {
             if !filter.command.isEmpty { request = request.filter(Column("command").like("\(filter.command)%")) }
             if !filter.subject.isEmpty { request = request.filter(Column("subject").like("%\(filter.subject)%")) }
             if let before { request = request.filter(Column("number") < before) }
-            let found = try request.fetchAll(database)
-            let page = Array(found.prefix(limit))
-            return ListPage(items: page, next: found.count > limit ? page.last.map { String($0.number) } : nil)
+            return ListPage(cutting: try request.fetchAll(database), to: limit) { String($0.number) }
         }
     }
 
@@ -100,9 +96,7 @@ extension FleetQueries {
         try await database.read { database in
             var request = TrainingRunRecord.order(Column("id").desc).limit(limit + 1)
             if let before { request = request.filter(Column("id") < before) }
-            let found = try request.fetchAll(database)
-            let page = Array(found.prefix(limit))
-            return ListPage(items: page, next: found.count > limit ? page.last?.id.map(String.init) : nil)
+            return ListPage(cutting: try request.fetchAll(database), to: limit) { $0.id.map(String.init) }
         }
     }
 

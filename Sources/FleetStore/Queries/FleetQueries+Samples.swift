@@ -43,9 +43,7 @@ extension FleetQueries {
             while items.count <= limit, let sample = try cursor.next() {
                 if selector.matches(sample.device, tags: sample.tags) { items.append(sample) }
             }
-            let page = Array(items.prefix(limit))
-            let next = order == .newest && items.count > limit ? page.last?.id.map(String.init) : nil
-            return ListPage(items: page, next: next)
+            return ListPage(cutting: items, to: limit) { order == .newest ? $0.id.map(String.init) : nil }
         }
     }
 

@@ -20,4 +20,12 @@ public struct ListPage<Item: Sendable>: Sendable {
         self.items = items
         self.next = next
     }
+
+    /// The first `limit` of what was found, which is asked for with one more: that one says whether there is a next page.
+    ///
+    /// - Parameter cursor: names the place of a page's last item.
+    init(cutting found: [Item], to limit: Int, cursor: (Item) -> String?) {
+        items = Array(found.prefix(limit))
+        next = found.count > limit ? items.last.flatMap(cursor) : nil
+    }
 }
