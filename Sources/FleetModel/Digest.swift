@@ -6,9 +6,7 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// Takes exactly 32 bytes; nil for any other count.
-    public init?(_ bytes: UnsafeRawBufferPointer) { self.init(raw: bytes) }
-
-    private init?(raw bytes: UnsafeRawBufferPointer) {
+    public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
         // No memory and no generic code: every chunk that comes passes here, twice.
         func word(_ index: Int) -> UInt64 {
@@ -19,32 +17,31 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Takes exactly 32 bytes; nil for any other count.
     public init?(_ bytes: some Collection<UInt8>) {
-        guard bytes.count == Self.byteCount else { return nil }
-        guard let digest = Array(bytes).withUnsafeBytes(Self.init(raw:)) else { return nil }
+        guard bytes.count == Self.byteCount,
+            let digest = Array(bytes).withUnsafeBytes({ (bytes: UnsafeRawBufferPointer) in Self(bytes) })
+        else { return nil }
         self = digest
     }
 
     /// Reads 64 hexadecimal characters, either case; nil for anything else.
     public init?(hex: some StringProtocol) {
-        guard hex.utf8.count == 2 * Self.byteCount else { return nil }
-        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        for character in String(hex).utf8 {
-            guard let value = Hexadecimal.value(character) else { return nil }
-            words.0 = words.0 << 4 | words.1 >> 60
-            words.1 = words.1 << 4 | words.2 >> 60
-            words.2 = words.2 << 4 | words.3 >> 60
-            words.3 = words.3 << 4 | UInt64(value)
-        }
-        self.words = words
+        var text = String(hex)
+        guard let digest = text.withUTF8({ Self(hexadecimal: UnsafeRawBufferPointer($0)) }) else { return nil }
+        self = digest
     }
 
     /// Reads 64 hexadecimal characters, lower case alone: the form in topics. nil for anything else.
     public init?(lowerCaseHex text: UnsafeRawBufferPointer) {
+        guard !text.contains(where: { (0x41...0x46).contains($0) }) else { return nil }
+        self.init(hexadecimal: text)
+    }
+
+    private init?(hexadecimal text: UnsafeRawBufferPointer) {
         guard text.count == 2 * Self.byteCount else { return nil }
         func word(_ index: Int) -> UInt64? {
             var word: UInt64 = 0
             for character in text[16 * index..<16 * (index + 1)] {
-                guard !(0x41...0x46).contains(character), let value = Hexadecimal.value(character) else { return nil }
+                guard let value = Hexadecimal.value(character) else { return nil }
                 word = word << 4 | UInt64(value)
             }
             return word
