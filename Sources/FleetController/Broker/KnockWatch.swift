@@ -32,8 +32,7 @@ struct BrokerLogReader {
             let data = try? file.read(upToCount: min(Self.maximumBytes, Int(size - offset)))
         else { return 0 }
         // A line that is still being written is read when it is whole.
-        guard let end = data.lastIndex(of: UInt8(ascii: "\n")) else { return 0 }
-        let lines = data[...end]
+        let lines = data[..<(data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? data.startIndex)]
         offset = size - offset > Self.maximumBytes ? size : offset + UInt64(lines.count)
         return String(decoding: lines, as: UTF8.self).split(separator: "\n").count(where: Self.isKnock)
     }
