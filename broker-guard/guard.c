@@ -4,12 +4,15 @@
  * mosquitto notes a refusal by its access rules in its debug log alone, so nobody is alerted. Reading and writing are
  * still decided by `acl_file`: here the same rules are only looked up in order to tell. The guard itself refuses
  *   - a client id that is not the common name of the client's certificate,
- *   - a subscription beyond what the rules let its owner read (mosquitto takes it, and delivers nothing), and
+ *   - a subscription beyond what the rules let its owner read (mosquitto takes it, and delivers nothing),
+ *   - a device's subscription to more of the blobs than one page: all that is retained for it would wait in the
+ *     broker's memory, were it not read, and
  *   - whatever anybody publishes to the guard's own topic.
  *
  * mosquitto.conf:  plugin /path/martlet-guard.so
  *                  plugin_opt_rules /path/of/acl_file
  *                  plugin_opt_topic martlet/v1/security/refused
+ *                  plugin_opt_blobs martlet/v1/blob/
  * Without use_identity_as_username and use_username_as_clientid: with these mosquitto asks no plugin at a CONNECT, and
  * has forgotten the client id that was asked for.
  */
@@ -27,7 +30,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static char rules_path[1024], topic[256];
+static char rules_path[1024], topic[256], blobs[256];
 static mosquitto_plugin_id_t *plugin;
 
 static int refuse(const char *kind, struct mosquitto *client, const char *identity, const char *about, int code)
@@ -46,6 +49,23 @@ static const char *shared_filter(const char *filter)
     return slash ? slash + 1 : filter;
 }
 
+/* Whether a filter stands for more of the blobs than a map, a chunk, or the chunks of one page. */
+static bool is_wide(const char *filter)
+{
+    if (strncmp(filter, blobs, strlen(blobs)) != 0) return false;
+    size_t open = strcspn(filter, "+#");
+    return filter[open] == '#' || (filter[open] == '+' && filter[open + 1] != '\0');
+}
+
+static bool may_subscribe(const char *user, const char *filter)
+{
+    switch (rules_allow(user, RULE_READ, filter)) {
+    case RULE_OF_USER: return true;
+    case RULE_OF_EVERYBODY: return !is_wide(filter);
+    default: return false;
+    }
+}
+
 static int check_access(int event, void *data, void *userdata)
 {
     (void)event, (void)userdata;
@@ -54,7 +74,7 @@ static int check_access(int event, void *data, void *userdata)
     if (user == NULL) user = "";
     switch (asked->access) {
     case MOSQ_ACL_SUBSCRIBE:
-        if (rules_allow(user, RULE_READ, shared_filter(asked->topic))) return MOSQ_ERR_PLUGIN_DEFER;
+        if (may_subscribe(user, shared_filter(asked->topic))) return MOSQ_ERR_PLUGIN_DEFER;
         return refuse("subscribe", asked->client, user, asked->topic, MOSQ_ERR_ACL_DENIED);
     case MOSQ_ACL_WRITE:
         if (strcmp(asked->topic, topic) == 0)
@@ -109,17 +129,23 @@ int mosquitto_plugin_version(int count, const int *versions)
     return -1;
 }
 
+static void keep_option(const struct mosquitto_opt *option, const char *name, char *to, size_t room)
+{
+    if (strcmp(option->key, name) == 0 && strlen(option->value) < room) snprintf(to, room, "%s", option->value);
+}
+
 int mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **userdata, struct mosquitto_opt *options, int count)
 {
     (void)userdata;
     plugin = id;
     for (int i = 0; i < count; i++) {
-        bool is_rules = strcmp(options[i].key, "rules") == 0;
-        if (!is_rules && strcmp(options[i].key, "topic") != 0) continue;
-        size_t room = is_rules ? sizeof rules_path : sizeof topic;
-        if (strlen(options[i].value) < room) snprintf(is_rules ? rules_path : topic, room, "%s", options[i].value);
+        keep_option(&options[i], "rules", rules_path, sizeof rules_path);
+        keep_option(&options[i], "topic", topic, sizeof topic);
+        keep_option(&options[i], "blobs", blobs, sizeof blobs);
     }
-    const char *problem = topic[0] == '\0' ? "needs plugin_opt_rules and plugin_opt_topic" : rules_load(rules_path);
+    bool is_whole = topic[0] != '\0' && blobs[0] != '\0';
+    const char *problem =
+        is_whole ? rules_load(rules_path) : "needs plugin_opt_rules, plugin_opt_topic and plugin_opt_blobs";
     if (problem) {
         mosquitto_log_printf(MOSQ_LOG_ERR, "martlet-guard: %s %s", rules_path, problem);
         return MOSQ_ERR_INVAL;

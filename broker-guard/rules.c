@@ -55,21 +55,22 @@ static bool expand(char *to, size_t room, const char *pattern, const char *user)
     return true;
 }
 
-bool rules_allow(const char *user, int access, const char *filter)
+enum permission rules_allow(const char *user, int access, const char *filter)
 {
     char own[MAX_FILTER + 8 * MAX_NAME];
     /* As mosquitto does: such a name would be a pattern itself. */
-    if (strpbrk(user, "+#/") != NULL) return false;
+    if (strpbrk(user, "+#/") != NULL) return RULE_NONE;
+    enum permission found = RULE_NONE;
     for (int i = 0; i < rules.count; i++) {
         const struct rule *rule = &rules.rule[i];
         if ((rule->access & access) == 0) continue;
         if (rule->user[0] != '\0') {
-            if (strcmp(rule->user, user) == 0 && covers(rule->filter, filter)) return true;
+            if (strcmp(rule->user, user) == 0 && covers(rule->filter, filter)) return RULE_OF_USER;
         } else if (expand(own, sizeof own, rule->filter, user) && covers(own, filter)) {
-            return true;
+            found = RULE_OF_EVERYBODY;
         }
     }
-    return false;
+    return found;
 }
 
 static int access_named(const char *word)

@@ -36,6 +36,11 @@ struct DeliveryTests {
         return (fleet, release)
     }
 
+    /// The broker keeps what each device reported.
+    private func report(_ devices: [String] = ["d1", "d2"]) throws {
+        for device in devices { broker.send(.reported(try DeviceID(device)), [1], priority: .control) }
+    }
+
     @Test("trust, chunks, map, release and desired documents go out in this order, each once, retained")
     func order() async throws {
         let (fleet, release) = try await fleet()
@@ -124,6 +129,7 @@ struct DeliveryTests {
         let (fleet, release) = try await fleet()
         let service = service(fleet)
         try await service.round()
+        try report()
         let image = try #require(release.manifest.parts.first).image.digest
         let lost: [Topic] = [
             .roles, .release(try #require(release.record.digest)), .desired(try DeviceID("d2")), .blobMap(image),
@@ -137,6 +143,18 @@ struct DeliveryTests {
         #expect(broker.published.map(\.topic) == [lost[kind]])
         let restored = kind == 5 ? before.count : before.count + 1
         #expect(broker.retained.count == restored)
+    }
+
+    @Test("after a reconnect a device whose reported state the broker lost gets its desired document, which it answers")
+    func lostReport() async throws {
+        let (fleet, _) = try await fleet()
+        let service = service(fleet)
+        try await service.round()
+        try report(["d1"])
+        broker.forgetPublished()
+        service.connected()
+        try await service.round()
+        #expect(broker.published.map(\.topic) == [.desired(try DeviceID("d2"))])
     }
 
     @Test("what the broker did not take is published in the next round")
@@ -156,6 +174,7 @@ struct DeliveryTests {
     func restart() async throws {
         let (fleet, _) = try await fleet()
         try await service(fleet).round()
+        try report()
         try fleet.restart()
         broker.forgetPublished()
         try await service(fleet).round()

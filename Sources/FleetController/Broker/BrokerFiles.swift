@@ -87,6 +87,7 @@ struct BrokerFiles {
             plugin \(guardPlugin)
             plugin_opt_rules \(rulesFile)
             plugin_opt_topic \(Topics(prefix: configuration.topicPrefix).refused)
+            plugin_opt_blobs \(configuration.topicPrefix)blob/
             """
     }
 

@@ -20,7 +20,10 @@ final class ControllerConnection: Sendable {
     func receive(_ text: String, _ payload: UnsafeRawBufferPointer, topics: Topics) {
         guard let services = services.withLock({ $0 }), let topic = try? topics.parse(text) else { return }
         switch topic {
-        case .presence, .reported, .need, .report, .sample, .log, .response, .fetch, .renew:
+        case .reported:
+            services.ingest.receive(topic, payload)
+            services.delivery.inbox.receive(topic, payload)
+        case .presence, .need, .report, .sample, .log, .response, .fetch, .renew:
             services.ingest.receive(topic, payload)
         case .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap, .ownChunk:
             services.delivery.inbox.receive(topic, payload)

@@ -50,6 +50,8 @@ public struct Topics: Hashable, Sendable {
 
     /// Everything that devices say.
     public var allUp: String { prefix + "dev/+/up/+" }
+    /// What devices say of their slots.
+    public var allReported: String { prefix + "dev/+/up/reported" }
     /// What the broker refused to anybody.
     public var refused: String { text(.refused) }
     /// What the controller itself keeps retained for devices, for its audit after a reconnect.

@@ -106,6 +106,25 @@ struct BrokerGuardTests {
         await broker.stop()
     }
 
+    @Test("a device may open a map, a page and a chunk, and no more of the blobs at once; the controller may")
+    func wideSubscriptions() async throws {
+        let bench = try BrokerBench()
+        let broker = try await guarded(bench)
+        let (told, controller) = try await controller(of: broker, bench)
+        let device = try bench.device("press-4", of: broker)
+        await device.connect()
+        let blob = "martlet/v1/blob/" + String(repeating: "a", count: 64)
+        let narrow = ["\(blob)/m", "\(blob)/c/0/+", "\(blob)/c/0/7"]
+        let wide = ["martlet/v1/blob/#", "martlet/v1/blob/+/m", "\(blob)/#", "\(blob)/c/+/+", "\(blob)/c/+/7"]
+        controller.subscribe(wide, qos: .atMostOnce)
+        device.client.subscribe(narrow, qos: .atMostOnce)
+        device.client.subscribe(wide, qos: .atMostOnce)
+        await eventually("all are told") { told.all.count >= wide.count }
+        #expect(told.all.allSatisfy { $0?.kind == .subscribe && $0?.identity == "press-4" })
+        #expect(Set(told.all.compactMap { $0?.topic }) == Set(wide))
+        await broker.stop()
+    }
+
     @Test("a thief of a client id is turned away and its owner notices nothing; the doctor is let in beside the agent")
     func clientIDs() async throws {
         let bench = try BrokerBench()
