@@ -52,7 +52,7 @@ static const char *shared_filter(const char *filter)
 /* Whether a filter stands for more of the blobs than a map, a chunk, or the chunks of one page. */
 static bool is_wide(const char *filter)
 {
-    if (strncmp(filter, blobs, strlen(blobs)) != 0) return false;
+    if (blobs[0] == '\0' || strncmp(filter, blobs, strlen(blobs)) != 0) return false;
     size_t open = strcspn(filter, "+#");
     return filter[open] == '#' || (filter[open] == '+' && filter[open + 1] != '\0');
 }
@@ -143,9 +143,7 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **userdata, struct mos
         keep_option(&options[i], "topic", topic, sizeof topic);
         keep_option(&options[i], "blobs", blobs, sizeof blobs);
     }
-    bool is_whole = topic[0] != '\0' && blobs[0] != '\0';
-    const char *problem =
-        is_whole ? rules_load(rules_path) : "needs plugin_opt_rules, plugin_opt_topic and plugin_opt_blobs";
+    const char *problem = topic[0] == '\0' ? "needs plugin_opt_rules and plugin_opt_topic" : rules_load(rules_path);
     if (problem) {
         mosquitto_log_printf(MOSQ_LOG_ERR, "martlet-guard: %s %s", rules_path, problem);
         return MOSQ_ERR_INVAL;
