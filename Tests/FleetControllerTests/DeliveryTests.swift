@@ -4,6 +4,7 @@ import FleetStore
 import FleetWire
 import Foundation
 import GRDB
+import MQTTTransport
 import Testing
 
 @testable import FleetController

@@ -70,7 +70,8 @@ struct BrokerFiles {
         log_type error
         log_type warning
         log_type notice
-        connection_messages false
+        # Without, mosquitto says nothing of a handshake that fails at its first byte.
+        connection_messages true
 
         """
     }

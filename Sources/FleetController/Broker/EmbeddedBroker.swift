@@ -40,7 +40,7 @@ public final class EmbeddedBroker: Service {
     static let watchInterval = Duration.milliseconds(250)
     /// How often `run` looks whether certificates near their end.
     static let renewalInterval = Duration.seconds(3600)
-    /// A log longer than this is set aside (one old one is kept) at the next launch.
+    /// A log longer than this is set aside; one old one is kept.
     static let logBytes = 4 << 20
 
     public convenience init(configuration: BrokerConfiguration, pki: FleetPKI, logger: Logger) throws {

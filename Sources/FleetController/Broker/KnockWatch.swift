@@ -1,48 +1,6 @@
 import FleetModel
 import FleetStore
-import Foundation
 import Logging
-
-/// Counts the connections that the private broker turned away for their certificates: they show in its log alone.
-struct BrokerLogReader {
-    private let path: String
-    private var offset: UInt64
-
-    /// Bytes that are read at one look; what is beyond is skipped, because somebody floods.
-    static let maximumBytes = 1 << 20
-
-    /// Begins at the end of what is there.
-    init(path: String) {
-        self.path = path
-        offset = Self.size(path)
-    }
-
-    private static func size(_ path: String) -> UInt64 {
-        ((try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? UInt64) ?? 0
-    }
-
-    /// Lines since the last look that say so.
-    mutating func knocks() -> Int {
-        let size = Self.size(path)
-        // A shorter file is a new one.
-        if size < offset { offset = 0 }
-        guard size > offset, let file = FileHandle(forReadingAtPath: path) else { return 0 }
-        defer { try? file.close() }
-        guard (try? file.seek(toOffset: offset)) != nil,
-            let data = try? file.read(upToCount: min(Self.maximumBytes, Int(size - offset)))
-        else { return 0 }
-        // A line that is still being written is read when it is whole.
-        let lines = data[..<(data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? data.startIndex)]
-        offset = size - offset > Self.maximumBytes ? size : offset + UInt64(lines.count)
-        return String(decoding: lines, as: UTF8.self).split(separator: "\n").count(where: Self.isKnock)
-    }
-
-    /// OpenSSL's words for a certificate that is revoked, expired, of another authority, or not there, and for no TLS.
-    private static func isKnock(_ line: Substring) -> Bool {
-        line.contains("certificate verify failed") || line.contains("peer did not return a certificate")
-            || line.contains("wrong version number") || line.contains("http request")
-    }
-}
 
 /// Tells people of strangers at the broker's door: log, audit and alert, at most once a while.
 struct KnockWatch: Sendable {
@@ -60,6 +18,7 @@ struct KnockWatch: Sendable {
             let now = context.now()
             var told: Int?
             for _ in 0..<reader.knocks() { told = refusals.note(Self.sender, at: now) ?? told }
+            reader.limit(to: EmbeddedBroker.logBytes)
             if let told { await tell(told, at: now) }
         }
     }
