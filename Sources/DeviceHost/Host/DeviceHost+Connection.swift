@@ -136,6 +136,7 @@ extension DeviceHost {
 
     func publishReported() {
         guard isConnected else { return }
+        reportedAt = clock.microseconds / 1000
         let slots = orderedSlots.prefix(WireLimits.slots).map(\.reported)
         publish(
             .reported(configuration.device),

@@ -59,6 +59,8 @@ public final class DeviceHost: @unchecked Sendable {
     var lastFailedAttempt: String?
     private var isRunning = false
     private var isReportDue = false
+    /// When the state of the slots was published last, in monotonic milliseconds.
+    var reportedAt: Int?
     private var timer: (id: TimerID, due: Instant)?
 
     /// Opens the device's folder; nothing moves until `start`.
@@ -271,11 +273,12 @@ public final class DeviceHost: @unchecked Sendable {
         }
     }
 
-    /// Publishes where the slots stand, once per turn of the loop however often it is asked.
+    /// Publishes where the slots stand: now, or a while after the last time, and once however often it is asked.
     func reportSoon() {
         guard !isReportDue else { return }
         isReportDue = true
-        loop.perform { [weak self] in
+        let since = clock.microseconds / 1000 - (reportedAt ?? .min / 2)
+        loop.schedule(after: max(0, DeviceLimits.reportPause.milliseconds - Int64(since))) { [weak self] in
             guard let self else { return }
             isReportDue = false
             publishReported()
