@@ -14,7 +14,10 @@ extension IngestTransaction {
             try update(slot, of: device.id)
             try tell(
                 ReportedRefusal.condition(device.id, slot), under: ReportedRefusal.fingerprint(device.id, slot.slot))
-            for message in slot.receipts { try applyReceipt(message, slot.slot, of: device) }
+            let known = try storedReceipts(slot, of: device.id)
+            for message in slot.receipts where !known.contains(Data(message)) {
+                try applyReceipt(message, slot.slot, of: device)
+            }
         }
         try tell(
             ReportedRefusal.condition(trustOf: device.id, reported.trustRefusal),
@@ -51,8 +54,6 @@ extension IngestTransaction {
     /// Stores a receipt if it is the device's own: signed by its registered key, about a release that exists, and
     /// naming the image and version that the release holds.
     private mutating func applyReceipt(_ message: [UInt8], _ slot: SlotName, of device: DeviceRecord) throws {
-        // Reported documents repeat their receipts: what is stored was verified.
-        guard try !isStored(message, slot, of: device) else { return }
         let receipt: Receipt
         do {
             let signed = try COSESign(decoding: message)
@@ -78,9 +79,12 @@ extension IngestTransaction {
         ).insert(database, onConflict: .ignore)
     }
 
-    private func isStored(_ message: [UInt8], _ slot: SlotName, of device: DeviceRecord) throws -> Bool {
-        try database.value(
-            "SELECT EXISTS (SELECT 1 FROM receipt WHERE device = ? AND slot = ? AND message = ?)",
-            [device.id, slot, Data(message)]) ?? false
+    /// Reported documents repeat their receipts: what is stored was verified.
+    private func storedReceipts(_ reported: ReportedSlot, of device: DeviceID) throws -> [Data] {
+        guard !reported.receipts.isEmpty else { return [] }
+        let places = databaseQuestionMarks(count: reported.receipts.count)
+        return try database.values(
+            "SELECT message FROM receipt WHERE device = ? AND slot = ? AND message IN (\(places))",
+            [device, reported.slot] + StatementArguments(reported.receipts.map { Data($0) }))
     }
 }

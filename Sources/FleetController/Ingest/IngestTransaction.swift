@@ -63,13 +63,7 @@ struct IngestTransaction {
 
     /// Writes only what devices say of themselves: the desired document is others' to change.
     private func update(_ device: DeviceRecord) throws {
-        guard greeted.contains(device.id) else { return try device.storeSeen(database) }
-        _ = try device.update(
-            database,
-            columns: [
-                "online", "boot", "session", "lastSeen", "hardware", "agentVersion", "runtimeVersion",
-                "instructionSet", "capabilities", "observedGeneration",
-            ])
+        if greeted.contains(device.id) { try device.storePresence(database) } else { try device.storeSeen(database) }
     }
 
     /// Lets every rollout hear at once what a batch brought: its rows are read and written once, whatever number of

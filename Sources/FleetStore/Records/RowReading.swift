@@ -1,4 +1,3 @@
-import Foundation
 public import GRDB
 
 // Rows that are read with every message of a device, column by column: decoding them through `Codable` costs several
@@ -103,7 +102,6 @@ extension ReleaseRecord {
 extension Row {
     /// A list of texts, stored as JSON.
     func list(_ column: String) throws -> [String] {
-        let text: String = try decode(forColumn: column)
-        return text == "[]" ? [] : try JSONDecoder().decode([String].self, from: Data(text.utf8))
+        try TextList.decode(decode(forColumn: column))
     }
 }

@@ -10,6 +10,19 @@ extension DeviceRecord {
         try database.run(
             "UPDATE device SET lastSeen = ?, observedGeneration = ? WHERE id = ?", [lastSeen, observedGeneration, id])
     }
+
+    /// Writes the same, and what a device says of itself when it connects.
+    public func storePresence(_ database: Database) throws {
+        try database.run(
+            """
+            UPDATE device SET online = ?, boot = ?, session = ?, lastSeen = ?, hardware = ?, agentVersion = ?,
+                runtimeVersion = ?, instructionSet = ?, capabilities = ?, observedGeneration = ? WHERE id = ?
+            """,
+            [
+                online, boot, session, lastSeen, hardware, agentVersion, runtimeVersion, instructionSet,
+                TextList.encode(capabilities), observedGeneration, id,
+            ])
+    }
 }
 
 extension DeviceSlotRecord {
