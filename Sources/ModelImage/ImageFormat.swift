@@ -28,8 +28,12 @@ public enum ImageFormat {
 /// What a reader accepts. An image beyond any of these is refused, so that no field of a hostile image can make
 /// the reader or a kernel overflow.
 public enum ImageLimits {
-    /// Largest image, in bytes (1 GiB): offsets then fit a 32-bit word on every device.
-    public static let imageBytes = 1 << 30
+    /// Largest image, in bytes: one below 2 GiB, and 1 GiB where that is all an address reaches.
+    #if _pointerBitWidth(_64)
+        public static let imageBytes = Int(Int32.max)
+    #else
+        public static let imageBytes = 1 << 30
+    #endif
     /// Largest arena, in bytes (1 GiB).
     public static let arenaBytes = 1 << 30
     /// Most entries of the tensor table.

@@ -54,31 +54,13 @@ struct DeliveryOnBrokerTests {
         try await site.controller.serve(port: site.broker.port) { delivery in
             #expect(try BlobMap(decoding: [UInt8](delivery.map)).chunks.count >= 1600)
             let fleet = try await site.fleet(3, delivery)
-            let before = Self.anonymousMemory
-            let watcher = Task {
-                var most = before
-                while !Task.isCancelled {
-                    most = max(most, Self.anonymousMemory)
-                    try? await Task.sleep(for: .milliseconds(20))
-                }
-                return most
-            }
-            let (complete, _, failures) = try await fleet.pull(seconds: 120)
-            watcher.cancel()
-            let most = await watcher.value
+            let (outcome, growth) = try await ProcessMemory.growth { try await fleet.pull(seconds: 120) }
             fleet.stop()
-            #expect(complete == 3, "\(failures)")
-            #expect(most - before < 3 * 4 << 20)
+            #expect(outcome.complete == 3, "\(outcome.failures)")
+            #expect(growth < 3 * 4 << 20)
             let published = try await site.controller.published()
             #expect(Double(published) <= 1.05 * Double(delivery.bytes))
         }
-    }
-
-    /// Memory of this process that is no file's, in bytes.
-    private static var anonymousMemory: Int {
-        let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
-        return (line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
     }
 
     @Test("a hundred readers that subscribe to everything and read nothing keep nobody waiting")

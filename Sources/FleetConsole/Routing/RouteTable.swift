@@ -86,7 +86,7 @@ struct RouteTable: Sendable {
         case .jsonOrBytes(_, let type, let limit) where request.headers[.contentType]?.hasPrefix(type) == true:
             return (try await collect(request, limit), .null)
         case .json(let schema, let limit), .jsonOrBytes(let schema, _, let limit):
-            let bytes = try await collect(request, limit)
+            let bytes = try await collect(request, min(limit, ConsoleLimits.upload))
             guard bytes.readableBytes > 0 || !schema.isOptional else { return (ByteBuffer(string: "{}"), .object([:])) }
             let value: JSONValue
             do {

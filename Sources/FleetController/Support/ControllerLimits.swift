@@ -6,8 +6,8 @@ public enum ControllerLimits {
     public static let tagCharacters = 64
     /// Devices of one controller (issue: one machine; past it several controllers).
     public static let devices = 100_000
-    /// Bytes of an ONNX model.
-    public static let modelBytes = 1 << 30
+    /// Bytes of an ONNX model: what one file of its format can have. A push takes several times as much memory.
+    public static let modelBytes = Int(Int32.max)
     /// A program of devices, in bytes.
     public static let agentBytes = 64 << 20
     /// Waves of a rollout.

@@ -104,11 +104,7 @@ package final class BenchBroker: Sendable {
     private var processID: pid_t { process.withLock { $0 } }
 
     /// The largest resident set since `forgetPeak`, in bytes.
-    package var peakMemory: Int {
-        let text = (try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return (line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) * 1024
-    }
+    package var peakMemory: Int { ProcessMemory.bytes("VmHWM:", of: "\(processID)") }
 
     /// The peak counts from here.
     package func forgetPeak() {

@@ -3,6 +3,7 @@ import FleetStore
 import FleetWire
 import Foundation
 import Glibc
+import ModelImage
 
 /// Delivers one image to many devices over a real broker, beside a reference that does the same pull in C.
 public struct DeliveryBench: Sendable {
@@ -24,8 +25,10 @@ public struct DeliveryBench: Sendable {
 
     /// Most devices of a run: one process holds them all.
     public static let deviceLimit = 5000
-    /// The largest image of a run, which the broker must retain: 256 MiB.
-    public static let byteLimit = 256 << 20
+    /// The largest image of a run: what an image may have, without its head.
+    public static let byteLimit = ImageLimits.imageBytes - 4096
+    /// Past this the image is not retained: devices ask for it, and there is no reference for that.
+    private static let retainedLimit = 256 << 20
     /// Seconds until a device that is not through counts as incomplete.
     private static let patience = 300
 
@@ -33,10 +36,10 @@ public struct DeliveryBench: Sendable {
     public struct Result: Codable, Sendable {
         /// Seconds from "all connected" until the last device had the blob.
         public var wall: Double
-        /// The same for the reference.
-        public var reference: Double
+        /// The same for the reference; nil where the broker does not retain the blob.
+        public var reference: Double?
         /// Seconds in which the broker gives the same bytes to as many subscribers that do nothing with them.
-        public var fanOut: Double
+        public var fanOut: Double?
         /// What the controller published in all, topics and payloads.
         public var published: Int
         public var blob: Int
@@ -44,6 +47,8 @@ public struct DeliveryBench: Sendable {
         public var retained: Int
         /// The broker's largest resident set while the devices pulled.
         public var brokerPeak: Int
+        /// By how many bytes this process, devices and controller, grew while they pulled.
+        public var memoryGrowth: Int
         public var complete: Int
         public var devices: Int
         /// What went wrong, for people; not in the JSON.
@@ -57,6 +62,7 @@ public struct DeliveryBench: Sendable {
             case blob = "blob_bytes"
             case retained = "retained_bytes"
             case brokerPeak = "broker_peak_rss_bytes"
+            case memoryGrowth = "memory_growth_bytes"
             case complete, devices
         }
     }
@@ -70,11 +76,13 @@ public struct DeliveryBench: Sendable {
         defer { broker.stop() }
         let reference = try ReferencePull(port: broker.devicePort, authority: broker.authority)
         let controller = try await BenchController(
-            bytes: bytes, devices: devices, folder: place.appending(path: "controller"))
+            bytes: bytes, devices: devices, folder: place.appending(path: "controller"),
+            retainedLimit: Self.retainedLimit)
         return try await controller.serve(port: broker.port) { delivery in
             var result = try await self.pull(delivery, broker, place)
             (result.published, result.retained) = (try await controller.published(), try await controller.retained())
             let map = try BlobMap(decoding: [UInt8](delivery.map))
+            guard delivery.publishedAt != nil else { return result }
             sync()
             result.reference = try await reference.pull(
                 map, blob: delivery.blob, devices: devices, folder: place)
@@ -100,9 +108,13 @@ public struct DeliveryBench: Sendable {
         broker.forgetPeak()
         // Devices and reference begin with a disk that is done with what was written and removed before.
         sync()
-        let (complete, time, failures) = try await fleet.pull(seconds: Self.patience)
+        // A minute for each GiB comes on top.
+        let patience = Self.patience + devices * map.bytes >> 24
+        let ((complete, time, failures), growth) = try await ProcessMemory.growth {
+            try await fleet.pull(seconds: patience)
+        }
         return Result(
-            wall: time / .seconds(1), reference: 0, fanOut: 0, published: 0, blob: map.bytes, retained: 0,
-            brokerPeak: broker.peakMemory, complete: complete, devices: devices, failures: failures)
+            wall: time / .seconds(1), published: 0, blob: map.bytes, retained: 0, brokerPeak: broker.peakMemory,
+            memoryGrowth: growth, complete: complete, devices: devices, failures: failures)
     }
 }
