@@ -28,7 +28,9 @@ final class VirtualBench: @unchecked Sendable {
     private(set) var samples: [String: SampleMessage] = [:]
     private(set) var logs: [String: DeviceLog] = [:]
     private(set) var duplicates = 0
-    private(set) var lastReported: Reported?
+    /// What the device said of its slots, and when, in milliseconds.
+    private(set) var reported: [(time: Int64, document: Reported)] = []
+    var lastReported: Reported? { reported.last?.document }
     /// Messages of the spool by the second in which they came.
     private(set) var arrivals: [Int64: Int] = [:]
     var acknowledges = true
@@ -97,7 +99,9 @@ final class VirtualBench: @unchecked Sendable {
     private func received(_ text: String, _ payload: [UInt8]) {
         guard let topic = try? Topics().parse(text) else { return }
         switch topic {
-        case .reported: lastReported = try? Reported(decoding: payload)
+        case .reported:
+            guard let document = try? Reported(decoding: payload) else { return }
+            reported.append((loop.milliseconds, document))
         case .report:
             guard let report = try? Report(decoding: payload) else { return }
             note("\(report.boot)/\(report.sequence)", in: &reports, report)

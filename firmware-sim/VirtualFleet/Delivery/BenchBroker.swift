@@ -103,6 +103,9 @@ package final class BenchBroker: Sendable {
 
     private var processID: pid_t { process.withLock { $0 } }
 
+    /// The resident set, in bytes.
+    package var memory: Int { ProcessMemory.bytes("VmRSS:", of: "\(processID)") }
+
     /// The largest resident set since `forgetPeak`, in bytes.
     package var peakMemory: Int { ProcessMemory.bytes("VmHWM:", of: "\(processID)") }
 

@@ -26,14 +26,8 @@ enum TinyModel {
             .init(.gemm, inputs: [x, weights], output: logits, name: "dense"),
             .init(.softmax(axis: 1, logarithmic: false), inputs: [logits], output: y, name: "softmax"),
         ]
-        if ballast > 0 {
-            let noise = [UInt8](unsafeUninitializedCapacity: ballast) { buffer, count in
-                for index in 0..<ballast / 8 {
-                    UnsafeMutableRawBufferPointer(buffer).storeBytes(
-                        of: generator.next(), toByteOffset: 8 * index, as: UInt64.self)
-                }
-                count = ballast & ~7
-            }
+        for start in stride(from: 0, to: ballast, by: ImageLimits.elements) {
+            let noise = noise(min(ballast - start, ImageLimits.elements), &generator)
             _ = image.add(
                 .init(name: "ballast", elementType: .uint8, kind: .constant, shape: [noise.count], data: noise))
         }
@@ -41,6 +35,16 @@ enum TinyModel {
         image.outputs = [y]
         image.arenaBytes = arenaBytes
         return try image.encoded()
+    }
+
+    private static func noise(_ bytes: Int, _ generator: inout SeededGenerator) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+            for index in 0..<bytes / 8 {
+                UnsafeMutableRawBufferPointer(buffer).storeBytes(
+                    of: generator.next(), toByteOffset: 8 * index, as: UInt64.self)
+            }
+            count = bytes & ~7
+        }
     }
 
     /// What the runtime makes of a frame.
