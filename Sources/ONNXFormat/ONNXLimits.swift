@@ -1,6 +1,6 @@
 /// Bounds on what the reader accepts. A length in a file is never trusted: memory grows only with bytes that are there.
 public struct ONNXLimits: Hashable, Sendable {
-    /// The largest file, in bytes. Protobuf itself stops at 2 GiB; edge models are far smaller.
+    /// The largest file, in bytes: by default what protobuf itself stops at.
     public var maximumBytes: Int
     /// How deep messages may be nested. A subgraph inside a subgraph costs three levels.
     public var maximumDepth: Int
@@ -13,7 +13,7 @@ public struct ONNXLimits: Hashable, Sendable {
 
     /// Creates limits; the defaults suit models for edge devices.
     public init(
-        maximumBytes: Int = 512 << 20, maximumDepth: Int = 48, maximumMessages: Int = 1_000_000,
+        maximumBytes: Int = Int(Int32.max), maximumDepth: Int = 48, maximumMessages: Int = 1_000_000,
         maximumRank: Int = 16, maximumTextBytes: Int = 1 << 20
     ) {
         self.maximumBytes = maximumBytes
