@@ -5,8 +5,8 @@
  * still decided by `acl_file`: here the same rules are only looked up in order to tell. The guard itself refuses
  *   - a client id that is not the common name of the client's certificate,
  *   - a subscription beyond what the rules let its owner read (mosquitto takes it, and delivers nothing),
- *   - a device's subscription to more of the blobs than one page: all that is retained for it would wait in the
- *     broker's memory, were it not read, and
+ *   - a device's filter that stands for more of the blobs than one page: all that is retained for it would wait in
+ *     the broker's memory, were it not read, and
  *   - whatever anybody publishes to the guard's own topic.
  *
  * mosquitto.conf:  plugin /path/martlet-guard.so
@@ -148,6 +148,9 @@ int mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **userdata, struct mos
         mosquitto_log_printf(MOSQ_LOG_ERR, "martlet-guard: %s %s", rules_path, problem);
         return MOSQ_ERR_INVAL;
     }
+    if (blobs[0] == '\0')
+        mosquitto_log_printf(
+            MOSQ_LOG_WARNING, "martlet-guard: without plugin_opt_blobs devices may subscribe to all blobs at once");
     int code = mosquitto_callback_register(id, MOSQ_EVT_ACL_CHECK, check_access, NULL, NULL);
     if (code == 0) code = mosquitto_callback_register(id, MOSQ_EVT_BASIC_AUTH, check_identity, NULL, NULL);
     if (code == 0) code = mosquitto_callback_register(id, MOSQ_EVT_RELOAD, reload_rules, NULL, NULL);

@@ -39,8 +39,8 @@ public struct DeviceLimits: Sendable {
     static let receiptsKept = 4
     /// Journal entries of one answer of the local API.
     static let journalAnswer = 1000
-    /// Between two reported states of the slots: phases that follow each other quickly, and the tenths of a quick fetch,
-    /// make one message.
+    /// Between two reported states of the slots, but for the end of an installation: phases that follow each other
+    /// quickly, and the tenths of a quick fetch, make one message.
     static let reportPause = Interval.seconds(2)
     /// Between two attempts to make room among spooled samples.
     static let thinningPause = Interval.minutes(1)

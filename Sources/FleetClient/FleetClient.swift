@@ -28,7 +28,10 @@ public enum FleetClientError: Error, Sendable, CustomStringConvertible {
 /// A client of the controller's HTTP API (`/api/v1`).
 public struct FleetClient: Sendable {
     /// Largest answer read into memory, in bytes.
-    public static let answerLimit = 1 << 30
+    public static let answerLimit = Int(Int32.max)
+
+    /// Seconds until an answer must begin; a second for each MiB that is sent comes on top.
+    private static let patience: Int64 = 120
 
     public let url: String
     private let token: String?
@@ -133,6 +136,7 @@ public struct FleetClient: Sendable {
         request.method = .RAW(value: method)
         request.headers.add(name: "accept", value: accept)
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        var size = 0
         switch body {
         case .json(let value):
             request.headers.add(name: "content-type", value: "application/json")
@@ -140,11 +144,12 @@ public struct FleetClient: Sendable {
         case .bytes(let bytes, let type):
             request.headers.add(name: "content-type", value: type)
             request.body = .bytes(ByteBuffer(bytes: bytes))
+            size = bytes.count
         case nil: break
         }
         let response: HTTPClientResponse
         do {
-            response = try await http.execute(request, timeout: .seconds(120))
+            response = try await http.execute(request, timeout: .seconds(Self.patience + Int64(size >> 20)))
         } catch {
             throw FleetClientError.unreachable(url: url, reason: "\(error)")
         }

@@ -42,7 +42,7 @@ extension FleetController {
         let connection = ControllerConnection()
         let link = try MQTTLink(
             endpoint: endpoint, topics: topics,
-            onMessage: { topic, payload in connection.receive(topic, payload, topics: topics) },
+            onMessage: { connection.receive($0, topics: topics) },
             onEvent: { [logger = context.logger] event in connection.handle(event, logger: logger) })
         let delivery = DeliveryService(context: context, link: link, wakeup: delivering)
         let fetches = FetchService(delivery: delivery, logger: context.logger)

@@ -28,9 +28,10 @@ public enum ImageFormat {
 /// What a reader accepts. An image beyond any of these is refused, so that no field of a hostile image can make
 /// the reader or a kernel overflow.
 public enum ImageLimits {
-    /// Largest image, in bytes: one below 2 GiB, and 1 GiB where that is all an address reaches.
+    /// Largest image, in bytes: 2047 MiB, so that it fits a blob of 2 GiB sealed as well, and 1 GiB where an address does
+    /// not reach further.
     #if _pointerBitWidth(_64)
-        public static let imageBytes = Int(Int32.max)
+        public static let imageBytes = 2047 << 20
     #else
         public static let imageBytes = 1 << 30
     #endif

@@ -11,28 +11,46 @@ struct ReportingTests {
         let bench = try VirtualBench()
         try bench.start()
         _ = try bench.install(try TestRelease(version: 1, gain: 1), generation: 1)
-        bench.loop.run(milliseconds: DeviceLimits.reportPause.milliseconds)
         let last = try #require(bench.reported.last?.document.slots.first)
         #expect(last.phase == .committed && last.receipts.count == 1)
         #expect(bench.reported.count <= 5)
-        // At a connect it is told at once, whatever was told before.
-        for (earlier, later) in zip(bench.reported.dropFirst(), bench.reported.dropFirst(2)) {
+        // What comes first is told at once, and how it ended.
+        for (earlier, later) in zip(bench.reported.dropFirst(), bench.reported.dropFirst(2).dropLast()) {
             #expect(later.time - earlier.time >= DeviceLimits.reportPause.milliseconds)
         }
     }
 
-    @Test("a change after a quiet while is told at once")
+    @Test("a change after a quiet while is told at once, and the next one within the pause")
     func lone() throws {
         let bench = try VirtualBench()
         try bench.start()
-        _ = try bench.install(try TestRelease(version: 1, gain: 1), generation: 1)
+        let digest = try bench.install(try TestRelease(version: 1, gain: 1), generation: 1)
         bench.loop.run(milliseconds: 60_000)
         let before = bench.reported.count
-        let start = bench.loop.milliseconds
-        _ = try bench.want(try TestRelease(version: 1, gain: 1), generation: 2)
+        bench.wish(digest, generation: 2)
         bench.loop.run(milliseconds: 10)
         #expect(bench.reported.count == before + 1)
-        #expect((bench.reported.last?.time ?? 0) - start <= 10)
-        #expect(bench.reported.last?.document.observedGeneration == 2)
+        #expect(bench.lastReported?.observedGeneration == 2)
+        bench.wish(digest, generation: 3)
+        bench.loop.run(milliseconds: DeviceLimits.reportPause.milliseconds - 100)
+        #expect(bench.reported.count == before + 1)
+        bench.loop.run(milliseconds: 100)
+        #expect(bench.lastReported?.observedGeneration == 3)
+    }
+
+    @Test("what waits to be told is told before a goodbye")
+    func goodbye() throws {
+        let bench = try VirtualBench()
+        try bench.start()
+        let digest = try bench.install(try TestRelease(version: 1, gain: 1), generation: 1)
+        bench.loop.run(milliseconds: 60_000)
+        bench.wish(digest, generation: 2)
+        bench.loop.run(milliseconds: 10)
+        bench.wish(digest, generation: 3)
+        bench.loop.run(milliseconds: 10)
+        #expect(bench.lastReported?.observedGeneration == 2)
+        bench.host?.stop()
+        bench.loop.run(milliseconds: 100)
+        #expect(bench.lastReported?.observedGeneration == 3)
     }
 }

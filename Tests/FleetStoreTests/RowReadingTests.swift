@@ -112,6 +112,11 @@ struct RowReadingTests {
         unseen.lastSeen = nil
         unseen.observedGeneration = 0
         try expectStored(device, over: unseen, makesRows: false) { try $0.storeSeen($1) }
+        var absent = unseen
+        (absent.online, absent.boot, absent.session, absent.hardware) = (false, "", 0, "")
+        (absent.agentVersion, absent.runtimeVersion, absent.instructionSet) = (nil, nil, nil)
+        absent.capabilities = []
+        try expectStored(device, over: absent, makesRows: false) { try $0.storePresence($1) }
 
         let slot = DeviceSlotRecord(
             device: id, slot: .main, desiredRelease: Self.digest, activation: .lotBoundary, deadline: Self.time,

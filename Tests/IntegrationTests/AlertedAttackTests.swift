@@ -144,7 +144,7 @@ struct AlertedAttackTests {
             }
             thief.subscribe(["martlet/v1/dev/victim/dn/desired"], qos: .atLeastOnce)
             thief.connect()
-            try await scene.expectAlert(.identity, about: "thief", "may not read", logged: Self.access)
+            try await scene.expectAlert(.identity, about: "thief", "more than it may read", logged: Self.access)
             #expect(scene.brokerLog.contains("martlet-guard: refused subscribe by thief"))
             #expect(heard.withLock { $0 } == 0, "the victim's desired document is retained")
             thief.disconnect(flushMilliseconds: 0)

@@ -37,14 +37,19 @@ struct RenewalOnBrokerTests {
     func renewal(byURI: Bool) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "renewal-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
+        let log = LogLines()
         let controller = try await FleetController.open(
-            configuration: ControllerConfiguration(dataFolder: folder), logger: Self.quiet)
+            configuration: ControllerConfiguration(dataFolder: folder), logger: Logger(label: "test") { _ in log })
         let identity = folder.appending(path: "d1").path()
         try await controller.devices.provision(DeviceRequest(id: DeviceID("d1")), by: Self.alice).write(to: identity)
         if byURI { try Self.nameKey(of: identity) }
         let key = try String(contentsOfFile: "\(identity)/key.pem", encoding: .utf8)
         let old = try Certificate(pemFile: "\(identity)/cert.pem").serial
         let running = Task { try await controller.run() }
+        // A device whose request nobody hears asks again after an hour.
+        try await eventually("the controller listens") {
+            log.lines.contains { $0.contains("connected to the broker") }
+        }
         let loop = try MQTTLoop()
         loop.start()
         let notices = Notices()

@@ -14,7 +14,7 @@ extension AgentConfiguration {
             if let value = file.integer(key, in: range) { apply(value) }
         }
         set("arena_limit_mib", 1...4096) { limits.arenaBytes = $0 * mebibyte }
-        set("image_limit_mib", 1...2048) { limits.imageBytes = $0 * mebibyte }
+        set("image_limit_mib", 1...2047) { limits.imageBytes = $0 * mebibyte }
         set("disk_reserve_mib", 0...65536) { limits.diskReserve = $0 * mebibyte }
         set("journal_records", 0...1_000_000) { limits.journalRecords = $0 }
         set("spool_reports", 1...100_000) { limits.spool.reports = $0 }

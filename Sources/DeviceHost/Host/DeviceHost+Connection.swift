@@ -135,8 +135,8 @@ extension DeviceHost {
     }
 
     func publishReported() {
+        forgetReport()
         guard isConnected else { return }
-        reportedAt = clock.microseconds / 1000
         let slots = orderedSlots.prefix(WireLimits.slots).map(\.reported)
         publish(
             .reported(configuration.device),

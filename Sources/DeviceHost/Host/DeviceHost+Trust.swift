@@ -35,7 +35,7 @@ extension DeviceHost {
         let text = refusal.map { String(decoding: "\(topic.text): \($0)".utf8.prefix(room), as: UTF8.self) }
         guard trustRefusals[topic] != text else { return }
         trustRefusals[topic] = text
-        publishReported()
+        reportSoon()
     }
 
     /// Retained messages come once for each subscription: what could not be kept is asked for by another one.

@@ -58,9 +58,10 @@ public final class DeviceHost: @unchecked Sendable {
     package var isConnected = false
     var lastFailedAttempt: String?
     private var isRunning = false
-    private var isReportDue = false
-    /// When the state of the slots was published last, in monotonic milliseconds.
-    var reportedAt: Int?
+    /// The next publication of the state of the slots.
+    private var reportTimer: (id: TimerID, isFinal: Bool)?
+    /// The last one, in monotonic milliseconds.
+    private var reportedAt = Int64.min / 2
     private var timer: (id: TimerID, due: Instant)?
 
     /// Opens the device's folder; nothing moves until `start`.
@@ -155,6 +156,7 @@ public final class DeviceHost: @unchecked Sendable {
             trialTimer = nil
             trial?.disconnect(flushMilliseconds: 0)
             trial = nil
+            if reportTimer != nil { publishReported() }
             sayGoodbye()
             loop.schedule(after: Self.goodbyeMilliseconds) { [self] in
                 client = nil
@@ -273,17 +275,27 @@ public final class DeviceHost: @unchecked Sendable {
         }
     }
 
-    /// Publishes where the slots stand: now, or a while after the last time, and once however often it is asked.
-    func reportSoon() {
-        guard !isReportDue else { return }
-        isReportDue = true
-        let since = clock.microseconds / 1000 - (reportedAt ?? .min / 2)
-        loop.schedule(after: max(0, DeviceLimits.reportPause.milliseconds - Int64(since))) { [weak self] in
-            guard let self else { return }
-            isReportDue = false
-            publishReported()
+    /// Publishes where the slots stand, once however often it is asked: a while after the last time, or at the end of
+    /// this turn of the loop if that while is over or what is to be told is `final`.
+    func reportSoon(isFinal: Bool = false) {
+        let due = isFinal ? 0 : max(0, reportedAt + DeviceLimits.reportPause.milliseconds - milliseconds)
+        if let pending = reportTimer {
+            guard isFinal, !pending.isFinal else { return }
+            loop.cancel(pending.id)
         }
+        let id = loop.schedule(after: due) { [weak self] in self?.publishReported() }
+        reportTimer = (id, isFinal)
     }
+
+    /// What was to be told is told, or there is nobody to tell it to.
+    func forgetReport() {
+        if let reportTimer { loop.cancel(reportTimer.id) }
+        reportTimer = nil
+        reportedAt = milliseconds
+    }
+
+    /// Monotonic.
+    private var milliseconds: Int64 { Int64(clock.microseconds / 1000) }
 
     static func storedFloor(in document: [UInt8]?) -> Instant {
         guard let document, case .unsigned(let milliseconds)? = try? CBOR(decoding: document) else { return .epoch }

@@ -122,7 +122,7 @@ final class SlotHost {
         case .prove(let held): isAgent ? proveAgent(held) : prove(held)
         case .serve(let held): if !isAgent { serve(held) }
         case .discardUnneeded: host.discardUnneeded()
-        case .report: host.reportSoon()
+        case .report: host.reportSoon(isFinal: machine.state.phase.isFinal)
         }
         return true
     }

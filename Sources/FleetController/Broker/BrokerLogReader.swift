@@ -35,12 +35,14 @@ struct BrokerLogReader {
         return String(decoding: lines, as: UTF8.self).split(separator: "\n").count(where: Self.isKnock)
     }
 
-    /// Puts a log that has grown beyond `bytes` aside as FILE.1 and empties the file: the broker goes on writing to it.
+    /// Copies a log that has grown beyond `bytes` to FILE.1 and empties the file, to which the broker goes on writing.
+    /// What it writes meanwhile is lost. Without room for the copy the log is emptied all the same.
     mutating func limit(to bytes: Int) {
-        guard offset > UInt64(bytes) else { return }
-        let aside = "\(path).1"
-        try? FileManager.default.removeItem(atPath: aside)
-        try? FileManager.default.copyItem(atPath: path, toPath: aside)
+        let isFlooded = offset > 2 * UInt64(bytes)
+        guard offset > UInt64(bytes), isFlooded || Self.size(path) == offset else { return }
+        let copy = "\(path).new"
+        try? FileManager.default.removeItem(atPath: copy)
+        if (try? FileManager.default.copyItem(atPath: path, toPath: copy)) != nil { rename(copy, "\(path).1") }
         if truncate(path, 0) == 0 { offset = 0 }
     }
 

@@ -67,7 +67,8 @@ extension AlertCondition {
         let what: String
         switch refusal.kind {
         case .publish: (title, what) = ("\(who) published where it may not", "message or last will to \(refusal.topic)")
-        case .subscribe: (title, what) = ("\(who) asked for what it may not read", "subscription to \(refusal.topic)")
+        case .subscribe:
+            (title, what) = ("\(who) subscribed to more than it may read", "subscription to \(refusal.topic)")
         case .connect: (title, what) = ("\(who) used another's client id", "connection as '\(refusal.clientID)'")
         }
         self.init(

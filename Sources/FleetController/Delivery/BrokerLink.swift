@@ -28,11 +28,11 @@ final class MQTTLink: BrokerLink {
     private let state: LinkState
 
     /// - Parameters:
-    ///   - onMessage: called on the loop's thread, which must not wait; the payload is valid only meanwhile.
+    ///   - onMessage: called on the loop's thread, which must not wait; the message is valid only meanwhile.
     ///   - onEvent: called on the loop's thread.
     init(
         endpoint: BrokerEndpoint, topics: Topics,
-        onMessage: @escaping @Sendable (String, UnsafeRawBufferPointer) -> Void,
+        onMessage: @escaping @Sendable (MQTTMessage) -> Void,
         onEvent: @escaping @Sendable (LinkEvent) -> Void
     ) throws {
         self.topics = topics
@@ -56,7 +56,7 @@ final class MQTTLink: BrokerLink {
             case .disconnected(let reason, _):
                 state.set(connected: false)
                 onEvent(.disconnected(reason: reason))
-            case .message(let message): onMessage(message.topic, message.payload)
+            case .message(let message): onMessage(message)
             case .subscribed: break
             case .refused(let topic, let reason): onEvent(.refused(topic: topic, reason: reason.description))
             }

@@ -1,5 +1,6 @@
 import FleetWire
 import Logging
+import MQTTTransport
 import Synchronization
 
 /// Routes what the broker's loop tells to the services, which are made after the link that calls here.
@@ -16,14 +17,15 @@ final class ControllerConnection: Sendable {
         services.withLock { $0 = Services(ingest: ingest, delivery: delivery, refused: refused) }
     }
 
-    /// Called on the loop's thread with a payload that is valid only meanwhile.
-    func receive(_ text: String, _ payload: UnsafeRawBufferPointer, topics: Topics) {
-        guard let services = services.withLock({ $0 }), let topic = try? topics.parse(text) else { return }
+    /// Called on the loop's thread with a message that is valid only meanwhile.
+    func receive(_ message: MQTTMessage, topics: Topics) {
+        guard let services = services.withLock({ $0 }), let topic = try? topics.parse(message.topic) else { return }
+        let payload = message.payload
         switch topic {
-        case .reported:
-            services.ingest.receive(topic, payload)
+        // An audit asks at QoS 0 for what has come at QoS 1.
+        case .reported where message.retained && message.qos == .atMostOnce:
             services.delivery.inbox.receive(topic, payload)
-        case .presence, .need, .report, .sample, .log, .response, .fetch, .renew:
+        case .presence, .reported, .need, .report, .sample, .log, .response, .fetch, .renew:
             services.ingest.receive(topic, payload)
         case .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap, .ownChunk:
             services.delivery.inbox.receive(topic, payload)

@@ -12,11 +12,9 @@ import Synchronization
 extension DeliveryService {
     /// Compares what the broker retains with what the database says it was given, and marks what has to be given again.
     func audit() async throws {
-        let filters = [
-            topics.trust, topics.allReleases, topics.allDesired, topics.allReported, topics.allBlobMaps,
-        ]
-        let seen = await ask(filters, expecting: nil)
-        try await auditDesired(seen)
+        let seen = await ask([topics.trust, topics.allReleases, topics.allDesired, topics.allBlobMaps], expecting: nil)
+        let reported = await ask([topics.allReported], expecting: nil)
+        try await auditDesired(seen, reported)
         try await auditReleases(seen)
         let deliveries = try await context.read { try DeliveryRecord.all($0, where: "publishedAt IS NOT NULL") }
         for delivery in deliveries { try await auditBlob(delivery, mapSeen: seen[.blobMap(delivery.blob)]) }
@@ -35,13 +33,13 @@ extension DeliveryService {
     /// Gives a device its desired document again where the broker has another one or none. Where the broker has nothing
     /// that the device reported, what it reported in the controller's absence may be lost: to a desired document it
     /// answers with where it stands.
-    private func auditDesired(_ seen: [Topic: Digest]) async throws {
+    private func auditDesired(_ seen: [Topic: Digest], _ reported: [Topic: Digest]) async throws {
         try await context.write { database, _ in
             let published = try DeviceRecord.filter(sql: "publishedGeneration = generation AND desired IS NOT NULL")
                 .fetchAll(database)
             for device in published {
                 let isThere = seen[.desired(device.id)] == SHA256.hash(device.desired ?? Data())
-                if isThere, seen[.reported(device.id)] != nil { continue }
+                if isThere, reported[.reported(device.id)] != nil { continue }
                 try database.execute(
                     sql: "UPDATE device SET publishedGeneration = 0 WHERE id = ?", arguments: [device.id])
             }

@@ -96,6 +96,14 @@ final class VirtualBench: @unchecked Sendable {
         return digest
     }
 
+    /// The controller wishes for a release that it has published, and nothing else.
+    func wish(_ release: Digest, generation: UInt64) {
+        let slot = DesiredSlot(
+            slot: .main, release: release, activation: .now, deadline: Instant(milliseconds: 4_000_000_000_000))
+        let device = DeviceID(unchecked: "bench")
+        loop.send(.desired(device), Desired(generation: generation, slots: [slot], policy: DevicePolicy()).encoded())
+    }
+
     private func received(_ text: String, _ payload: [UInt8]) {
         guard let topic = try? Topics().parse(text) else { return }
         switch topic {

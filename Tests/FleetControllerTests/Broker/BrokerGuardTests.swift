@@ -30,6 +30,7 @@ struct BrokerGuardTests {
                 host: endpoint.host, port: endpoint.port, clientID: endpoint.clientID, tls: bench.pki.controllerTLS)
         ) { event in
             switch event {
+            case .message(let message) where message.topic != Self.refused: told.chunks.withLock { $0 += 1 }
             case .message(let message): told.add(try? AccessRefusal(decoding: message.bytes))
             case .subscribed: told.isReady.withLock { $0 = true }
             default: break
@@ -44,6 +45,8 @@ struct BrokerGuardTests {
 
     private final class Told: Sendable {
         let isReady = Mutex(false)
+        /// Messages of other topics.
+        let chunks = Mutex(0)
         private let list = Mutex<[AccessRefusal?]>([])
         /// Lives as long as what it hears is of interest.
         let client = Mutex<MQTTClient?>(nil)
@@ -115,11 +118,14 @@ struct BrokerGuardTests {
         await device.connect()
         let blob = "martlet/v1/blob/" + String(repeating: "a", count: 64)
         let narrow = ["\(blob)/m", "\(blob)/c/0/+", "\(blob)/c/0/7"]
-        let wide = ["martlet/v1/blob/#", "martlet/v1/blob/+/m", "\(blob)/#", "\(blob)/c/+/+", "\(blob)/c/+/7"]
+        let wide = ["martlet/v1/blob/#", "martlet/v1/blob/+/m", "\(blob)/#", "\(blob)/c/+/+", "$share/g/\(blob)/c/+/7"]
+        controller.publish(topic: "\(blob)/c/0/7", payload: [1], qos: .atLeastOnce, retain: true)
         controller.subscribe(wide, qos: .atMostOnce)
+        await eventually("the controller reads all blobs") { told.chunks.withLock { $0 } >= 1 }
         device.client.subscribe(narrow, qos: .atMostOnce)
         device.client.subscribe(wide, qos: .atMostOnce)
         await eventually("all are told") { told.all.count >= wide.count }
+        await eventually("the device reads its page") { device.saw("\(blob)/c/0/7=\u{1}") }
         #expect(told.all.allSatisfy { $0?.kind == .subscribe && $0?.identity == "press-4" })
         #expect(Set(told.all.compactMap { $0?.topic }) == Set(wide))
         await broker.stop()

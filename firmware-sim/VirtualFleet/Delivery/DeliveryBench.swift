@@ -28,7 +28,7 @@ public struct DeliveryBench: Sendable {
     /// The largest image of a run: what an image may have, without its head.
     public static let byteLimit = ImageLimits.imageBytes - 4096
     /// Past this the image is not retained: devices ask for it, and there is no reference for that.
-    private static let retainedLimit = 256 << 20
+    private static let retainedLimit = 257 << 20
     /// Seconds until a device that is not through counts as incomplete.
     private static let patience = 300
 
@@ -108,8 +108,8 @@ public struct DeliveryBench: Sendable {
         broker.forgetPeak()
         // Devices and reference begin with a disk that is done with what was written and removed before.
         sync()
-        // A minute for each GiB comes on top.
-        let patience = Self.patience + devices * map.bytes >> 24
+        // One after the other, and a minute for each GiB, where devices ask for it.
+        let patience = Self.patience + (delivery.publishedAt == nil ? devices * (map.bytes >> 24) : 0)
         let ((complete, time, failures), growth) = try await ProcessMemory.growth {
             try await fleet.pull(seconds: patience)
         }
