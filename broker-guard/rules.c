@@ -2,6 +2,7 @@
 
 #include "rules.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
