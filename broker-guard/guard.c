@@ -27,6 +27,7 @@
 #include <mosquitto_plugin.h>
 #pragma GCC visibility pop
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
