@@ -30,9 +30,6 @@ public struct FleetClient: Sendable {
     /// Largest answer read into memory, in bytes.
     public static let answerLimit = Int(Int32.max)
 
-    /// Seconds until an answer must begin; a second for each MiB that is sent comes on top.
-    private static let patience: Int64 = 120
-
     public let url: String
     private let token: String?
     private let http: HTTPClient
@@ -136,7 +133,6 @@ public struct FleetClient: Sendable {
         request.method = .RAW(value: method)
         request.headers.add(name: "accept", value: accept)
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
-        var size = 0
         switch body {
         case .json(let value):
             request.headers.add(name: "content-type", value: "application/json")
@@ -144,18 +140,23 @@ public struct FleetClient: Sendable {
         case .bytes(let bytes, let type):
             request.headers.add(name: "content-type", value: type)
             request.body = .bytes(ByteBuffer(bytes: bytes))
-            size = bytes.count
         case nil: break
         }
         let response: HTTPClientResponse
         do {
-            response = try await http.execute(request, timeout: .seconds(Self.patience + Int64(size >> 20)))
+            response = try await http.execute(request, timeout: Self.patience(for: body))
         } catch {
             throw FleetClientError.unreachable(url: url, reason: "\(error)")
         }
         let answer = [UInt8](buffer: try await response.body.collect(upTo: Self.answerLimit))
         guard (200..<300).contains(response.status.code) else { throw Self.refusal(response.status.code, answer) }
         return answer
+    }
+
+    /// Until an answer must begin: two minutes, and a second for each MiB that is sent.
+    private static func patience(for body: Body?) -> TimeAmount {
+        guard case .bytes(let bytes, _) = body else { return .seconds(120) }
+        return .seconds(120 + Int64(bytes.count >> 20))
     }
 
     private static func refusal(_ status: UInt, _ answer: [UInt8]) -> FleetClientError {

@@ -20,12 +20,18 @@ struct ReportingTests {
         }
     }
 
-    @Test("a change after a quiet while is told at once, and the next one within the pause")
-    func lone() throws {
+    /// It runs a release, and has had nothing to tell for a minute.
+    private func quietDevice() throws -> (VirtualBench, Digest) {
         let bench = try VirtualBench()
         try bench.start()
         let digest = try bench.install(try TestRelease(version: 1, gain: 1), generation: 1)
         bench.loop.run(milliseconds: 60_000)
+        return (bench, digest)
+    }
+
+    @Test("a change after a quiet while is told at once, and the next one within the pause")
+    func lone() throws {
+        let (bench, digest) = try quietDevice()
         let before = bench.reported.count
         bench.wish(digest, generation: 2)
         bench.loop.run(milliseconds: 10)
@@ -40,10 +46,7 @@ struct ReportingTests {
 
     @Test("what waits to be told is told before a goodbye")
     func goodbye() throws {
-        let bench = try VirtualBench()
-        try bench.start()
-        let digest = try bench.install(try TestRelease(version: 1, gain: 1), generation: 1)
-        bench.loop.run(milliseconds: 60_000)
+        let (bench, digest) = try quietDevice()
         bench.wish(digest, generation: 2)
         bench.loop.run(milliseconds: 10)
         bench.wish(digest, generation: 3)

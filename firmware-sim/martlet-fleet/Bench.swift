@@ -33,7 +33,7 @@ struct BenchDelivery: AsyncParsableCommand {
             throw ValidationError("--devices is 1 to \(DeliveryBench.deviceLimit)")
         }
         guard let bytes = ByteCount(size)?.bytes, (64...DeliveryBench.byteLimit).contains(bytes) else {
-            throw ValidationError("--size '\(size)': write 10MiB, 512KiB or bytes, up to 2047MiB")
+            throw ValidationError("--size '\(size)': write 10MiB, 512KiB or bytes, up to 2046MiB")
         }
         OpenFiles.raiseLimit()
         let result = try await DeliveryBench(

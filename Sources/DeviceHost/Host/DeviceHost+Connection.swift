@@ -135,7 +135,9 @@ extension DeviceHost {
     }
 
     func publishReported() {
-        forgetReport()
+        if let reportTimer { loop.cancel(reportTimer.id) }
+        reportTimer = nil
+        reportedAt = clock.milliseconds
         guard isConnected else { return }
         let slots = orderedSlots.prefix(WireLimits.slots).map(\.reported)
         publish(

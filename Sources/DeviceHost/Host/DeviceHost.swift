@@ -59,9 +59,9 @@ public final class DeviceHost: @unchecked Sendable {
     var lastFailedAttempt: String?
     private var isRunning = false
     /// The next publication of the state of the slots.
-    private var reportTimer: (id: TimerID, isFinal: Bool)?
+    var reportTimer: (id: TimerID, isFinal: Bool)?
     /// The last one, in monotonic milliseconds.
-    private var reportedAt = Int64.min / 2
+    var reportedAt = Int64.min / 2
     private var timer: (id: TimerID, due: Instant)?
 
     /// Opens the device's folder; nothing moves until `start`.
@@ -276,9 +276,9 @@ public final class DeviceHost: @unchecked Sendable {
     }
 
     /// Publishes where the slots stand, once however often it is asked: a while after the last time, or at the end of
-    /// this turn of the loop if that while is over or what is to be told is `final`.
+    /// this turn of the loop if that while is over or an installation has ended.
     func reportSoon(isFinal: Bool = false) {
-        let due = isFinal ? 0 : max(0, reportedAt + DeviceLimits.reportPause.milliseconds - milliseconds)
+        let due = isFinal ? 0 : max(0, reportedAt + DeviceLimits.reportPause.milliseconds - clock.milliseconds)
         if let pending = reportTimer {
             guard isFinal, !pending.isFinal else { return }
             loop.cancel(pending.id)
@@ -286,16 +286,6 @@ public final class DeviceHost: @unchecked Sendable {
         let id = loop.schedule(after: due) { [weak self] in self?.publishReported() }
         reportTimer = (id, isFinal)
     }
-
-    /// What was to be told is told, or there is nobody to tell it to.
-    func forgetReport() {
-        if let reportTimer { loop.cancel(reportTimer.id) }
-        reportTimer = nil
-        reportedAt = milliseconds
-    }
-
-    /// Monotonic.
-    private var milliseconds: Int64 { Int64(clock.microseconds / 1000) }
 
     static func storedFloor(in document: [UInt8]?) -> Instant {
         guard let document, case .unsigned(let milliseconds)? = try? CBOR(decoding: document) else { return .epoch }

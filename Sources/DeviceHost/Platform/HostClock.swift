@@ -26,7 +26,7 @@ struct HostClock {
     mutating func learn(_ instant: Instant) -> Bool { device.learn(instant, monotonic: milliseconds) }
 
     var microseconds: Int { source.monotonicMicroseconds }
-    private var milliseconds: Int64 { Int64(source.monotonicMicroseconds / 1000) }
+    var milliseconds: Int64 { Int64(source.monotonicMicroseconds / 1000) }
 }
 
 /// The operating system's clocks.

@@ -36,7 +36,10 @@ enum ModelsAPI {
             parameters: [
                 .path("model"),
                 .query("lineage", .text, "For a plain file: a JSON object like the body's other fields"),
-            ], body: .jsonOrBytes(pushSchema, "application/octet-stream", limit: ControllerLimits.modelBytes),
+            ],
+            body: .jsonOrBytes(
+                pushSchema, jsonLimit: ConsoleLimits.upload, "application/octet-stream",
+                limit: ControllerLimits.modelBytes),
             reply: .json(.component(.version), .created), handle: push),
         Endpoint(
             method: .get, path: "/api/v1/models/{model}/versions/{number}", tag: "models", summary: "A version",

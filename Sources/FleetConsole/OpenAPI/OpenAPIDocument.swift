@@ -79,7 +79,7 @@ struct OpenAPIDocument {
             isRequired = !schema.isOptional
         case .bytes(let types, _):
             for type in types { content[type] = Self.binary }
-        case .jsonOrBytes(let schema, let type, _):
+        case .jsonOrBytes(let schema, _, let type, _):
             content = ["application/json": ["schema": schema.openAPI], type: Self.binary]
         }
         return ["required": .bool(isRequired), "content": .object(content)]

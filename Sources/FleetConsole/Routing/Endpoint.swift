@@ -22,8 +22,8 @@ struct Endpoint: Sendable {
         case json(Schema, limit: Int = ConsoleLimits.jsonBody)
         /// Any of these media types, read by the handler, at most `limit` bytes.
         case bytes([String], limit: Int)
-        /// A JSON document that matches the schema, or bytes of this media type.
-        case jsonOrBytes(Schema, String, limit: Int)
+        /// A JSON document that matches the schema, or bytes of this media type, each with its limit in bytes.
+        case jsonOrBytes(Schema, jsonLimit: Int, String, limit: Int)
     }
 
     /// What a request gets when all is well.

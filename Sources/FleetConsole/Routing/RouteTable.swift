@@ -83,10 +83,10 @@ struct RouteTable: Sendable {
         case .none: return (ByteBuffer(), .null)
         case .bytes(_, let limit):
             return (try await collect(request, limit), .null)
-        case .jsonOrBytes(_, let type, let limit) where request.headers[.contentType]?.hasPrefix(type) == true:
+        case .jsonOrBytes(_, _, let type, let limit) where request.headers[.contentType]?.hasPrefix(type) == true:
             return (try await collect(request, limit), .null)
-        case .json(let schema, let limit), .jsonOrBytes(let schema, _, let limit):
-            let bytes = try await collect(request, min(limit, ConsoleLimits.upload))
+        case .json(let schema, let limit), .jsonOrBytes(let schema, let limit, _, _):
+            let bytes = try await collect(request, limit)
             guard bytes.readableBytes > 0 || !schema.isOptional else { return (ByteBuffer(string: "{}"), .object([:])) }
             let value: JSONValue
             do {

@@ -130,7 +130,8 @@ public final class EmbeddedBroker: Service {
                 .unavailable, "port \(port) of the fleet's broker is taken by another program",
                 hint: "find it with 'ss -ltnp sport = :\(port)' and stop it: devices know this port")
         }
-        setLogAside()
+        var log = BrokerLogReader(path: logFile)
+        log.limit(to: Self.logBytes)
         let program = try BrokerProcess.findProgram()
         let process = try BrokerProcess.launch(commandPrefix + [program, "-c", configurationFile], log: logFile)
         state.withLock { $0.process = process }
@@ -158,11 +159,6 @@ public final class EmbeddedBroker: Service {
     private func logTail() -> String {
         let text = (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? ""
         return text.split(separator: "\n").suffix(3).joined(separator: " | ")
-    }
-
-    private func setLogAside() {
-        let size = (try? FileManager.default.attributesOfItem(atPath: logFile)[.size]) as? Int ?? 0
-        if size > Self.logBytes { rename(logFile, "\(logFile).1") }
     }
 
     // MARK: Watching
