@@ -89,20 +89,37 @@ struct DeliveryTests {
         #expect(Array(encoded.map.chunks) == [SHA256.hash(file)])
     }
 
-    @Test("what the controller's disk damaged is not given to the fleet")
+    @Test("what the controller's disk damaged is not given to the fleet, is told, and holds up nothing else")
     func damaged() async throws {
         let (fleet, release) = try await fleet()
         let service = service(fleet)
         try await service.encode(service.needs().unencoded)
         let image = try #require(release.manifest.parts.first).image.digest
         let delivery = try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) })
+        let whole = try fleet.controller.blobs.read(delivery.file)
         let handle = try FileHandle(forWritingTo: fleet.controller.blobs.url(delivery.file))
         try handle.seek(toOffset: 70_000)
         try handle.write(contentsOf: [1, 2, 3, 4, 5, 6, 7, 8])
         try handle.close()
-        await #expect(throws: StoreError.self) { try await service.round() }
+        try await service.round()
         #expect(broker.retained[.chunk(image, page: 0, index: 1)] == nil)
         #expect(broker.retained[.blobMap(image)] == nil)
+        let open = try await fleet.read { try AlertRecord.fetchAll($0) }
+        #expect(open.map(\.kind) == [.delivery])
+        #expect(open.first?.reason.contains("chunk 1 of image") == true)
+        // The fleet's other business goes on.
+        #expect(broker.retained[.roles] != nil)
+        #expect(broker.retained[.desired(try DeviceID("d1"))] != nil)
+
+        fleet.controller.blobs.remove(delivery.file)
+        _ = try fleet.controller.blobs.write(whole)
+        try await service.round()
+        #expect(broker.retained[.blobMap(image)] == nil, "left alone for a while")
+        fleet.clock.advance(DeliveryLimits.failedImagePause)
+        try await service.round()
+        #expect(broker.retained[.blobMap(image)] != nil)
+        #expect(broker.retained[.release(try #require(release.record.digest))] != nil)
+        #expect(try await fleet.read { try AlertRecord.fetchAll($0) }.allSatisfy { $0.closedAt != nil })
     }
 
     @Test("a desired document names the release and rises with every change")

@@ -3,6 +3,7 @@ import FleetModel
 import FleetStore
 import FleetWire
 import GRDB
+import MQTTTransport
 import Testing
 
 @testable import FleetController
@@ -214,6 +215,32 @@ struct IngestTests {
         let (_, payload) = try await fleet.committed(isOwn ? device : other, release)
         await fleet.ingest([(.reported(device), payload)], broker: broker)
         #expect(try await fleet.read { try ReceiptRecord.fetchCount($0) } == (isOwn ? 1 : 0))
+    }
+
+    @Test("of receipts that come again with a new one, the new one is stored, and each once")
+    func receiptAgain() async throws {
+        var told: [[UInt8]] = []
+        for count in 1...2 {
+            let (topic, payload) = try await fleet.committed(device, fleet.approvedRelease(size: 100 * count))
+            var reported = try Reported(decoding: payload)
+            told += reported.slots[0].receipts
+            reported.slots[0].receipts = told
+            await fleet.ingest([(topic, reported.encoded())], broker: broker)
+            #expect(try await fleet.read { try ReceiptRecord.fetchCount($0) } == count)
+        }
+        #expect(told.count == 2)
+    }
+
+    @Test("what an audit asked for goes to the audit alone, and what devices say to ingest")
+    func addressees() throws {
+        typealias Addressee = ControllerConnection.Addressee
+        let reported = Topic.reported(device)
+        #expect(Addressee(of: reported, isRetained: true, qos: .atMostOnce) == .audit)
+        #expect(Addressee(of: reported, isRetained: true, qos: .atLeastOnce) == .ingest, "at a connect")
+        #expect(Addressee(of: reported, isRetained: false, qos: .atLeastOnce) == .ingest)
+        #expect(Addressee(of: .report(device), isRetained: false, qos: .atLeastOnce) == .ingest)
+        #expect(Addressee(of: .desired(device), isRetained: true, qos: .atMostOnce) == .audit)
+        #expect(Addressee(of: .refused, isRetained: false, qos: .atMostOnce) == .refusals)
     }
 
     @Test("the queue drops what does not fit, and the device sends it again")

@@ -20,16 +20,31 @@ final class ControllerConnection: Sendable {
     /// Called on the loop's thread with a message that is valid only meanwhile.
     func receive(_ message: MQTTMessage, topics: Topics) {
         guard let services = services.withLock({ $0 }), let topic = try? topics.parse(message.topic) else { return }
-        let payload = message.payload
-        switch topic {
-        // An audit asks at QoS 0 for what has come at QoS 1.
-        case .reported where message.retained && message.qos == .atMostOnce:
-            services.delivery.inbox.receive(topic, payload)
-        case .presence, .reported, .need, .report, .sample, .log, .response, .fetch, .renew:
-            services.ingest.receive(topic, payload)
-        case .desired, .ack, .command, .certificate, .roles, .time, .release, .blobMap, .chunk, .ownBlobMap, .ownChunk:
-            services.delivery.inbox.receive(topic, payload)
-        case .refused: services.refused.receive(payload)
+        switch Addressee(of: topic, isRetained: message.retained, qos: message.qos) {
+        case .ingest: services.ingest.receive(topic, message.payload)
+        case .audit: services.delivery.inbox.receive(topic, message.payload)
+        case .refusals: services.refused.receive(message.payload)
+        }
+    }
+
+    /// Who takes a message.
+    enum Addressee {
+        /// What devices say.
+        case ingest
+        /// What the broker retains and an audit asked for.
+        case audit
+        /// What the broker's guard tells.
+        case refusals
+
+        init(of topic: Topic, isRetained: Bool, qos: QoS) {
+            switch topic {
+            // An audit asks at QoS 0 for what has come at QoS 1.
+            case .reported where isRetained && qos == .atMostOnce: self = .audit
+            case .presence, .reported, .need, .report, .sample, .log, .response, .fetch, .renew: self = .ingest
+            case .desired, .ack, .command, .certificate, .roles, .time, .release: self = .audit
+            case .blobMap, .chunk, .ownBlobMap, .ownChunk: self = .audit
+            case .refused: self = .refusals
+            }
         }
     }
 

@@ -17,7 +17,11 @@ extension DeliveryService {
         try await auditDesired(seen, reported)
         try await auditReleases(seen)
         let deliveries = try await context.read { try DeliveryRecord.all($0, where: "publishedAt IS NOT NULL") }
-        for delivery in deliveries { try await auditBlob(delivery, mapSeen: seen[.blobMap(delivery.blob)]) }
+        for delivery in deliveries {
+            try await isolate(delivery.image) {
+                try await auditBlob(delivery, mapSeen: seen[.blobMap(delivery.blob)])
+            }
+        }
         held.withLock { $0.isAudited = true }
     }
 
@@ -74,7 +78,10 @@ extension DeliveryService {
         if !missing.isEmpty {
             context.logger.warning(
                 "the broker lost chunks", metadata: ["blob": "\(delivery.blob.short)", "chunks": "\(missing.count)"])
+            // Whatever keeps this one from being mended, the rounds go on trying.
+            try await markUnpublished(delivery)
             try await seed(delivery, map, chunks: missing)
+            try await markPublished(delivery)
         }
         if mapSeen != SHA256.hash(delivery.map) {
             try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)

@@ -13,17 +13,21 @@ extension DeliveryService {
 
     /// Encodes images of releases in use that were not encoded yet.
     func encode(_ images: [Digest]) async throws {
-        for image in images {
-            let key = try await context.write { database, _ in try ImageKeys.key(database, of: image) }
-            let encoded = try ImageEncoder(blobs: context.blobs).full(image, key: key)
-            let now = context.now()
-            try await context.write { database, _ in
-                // A model that was sealed meanwhile: the next round encodes its image anew.
-                guard try ImageKeys.key(database, of: image) == key else { return }
-                try BlobRecord(digest: encoded.file, bytes: encoded.map.bytes, kind: .delivery, createdAt: now)
-                    .insert(database, onConflict: .ignore)
-                try DeliveryRecord(encoded, createdAt: now).insert(database, onConflict: .ignore)
-            }
+        for image in images { try await isolate(image) { try await encode(image) } }
+    }
+
+    private func encode(_ image: Digest) async throws {
+        let key = try await context.write { database, _ in try ImageKeys.key(database, of: image) }
+        let encoded = try await encoding.run { [blobs = context.blobs] in
+            try ImageEncoder(blobs: blobs).full(image, key: key)
+        }
+        let now = context.now()
+        try await context.write { database, _ in
+            // A model that was sealed meanwhile: the next round encodes its image anew.
+            guard try ImageKeys.key(database, of: image) == key else { return }
+            try BlobRecord(digest: encoded.file, bytes: encoded.map.bytes, kind: .delivery, createdAt: now)
+                .insert(database, onConflict: .ignore)
+            try DeliveryRecord(encoded, createdAt: now).insert(database, onConflict: .ignore)
         }
     }
 
@@ -42,17 +46,25 @@ extension DeliveryService {
                 }
                 continue
             }
-            let map = try BlobMap(decoding: [UInt8](delivery.map))
-            try await seed(delivery, map, chunks: Array(map.chunks.indices))
-            try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)
-            held += delivery.bytes
-            try await markPublished(delivery)
+            try await isolate(delivery.image) {
+                let map = try BlobMap(decoding: [UInt8](delivery.map))
+                try await seed(delivery, map, chunks: Array(map.chunks.indices))
+                try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)
+                held += delivery.bytes
+                try await markPublished(delivery)
+            }
         }
         let overflow = byRequest
         self.held.withLock { $0.byRequest = overflow }
     }
 
-    private func markPublished(_ delivery: DeliveryRecord) async throws {
+    func markUnpublished(_ delivery: DeliveryRecord) async throws {
+        try await context.write { database, _ in
+            try database.run("UPDATE delivery SET publishedAt = NULL WHERE blob = ?", [delivery.blob])
+        }
+    }
+
+    func markPublished(_ delivery: DeliveryRecord) async throws {
         let now = context.now()
         let fallback = context.configuration.devicePolicy
         try await context.write { database, changes in
@@ -161,10 +173,7 @@ extension DeliveryService {
             for index in map.chunks.indices {
                 try await deliver(map.topic(ofChunk: index, in: delivery.blob), [], priority: .bulk)
             }
-            try await context.write { database, _ in
-                try database.execute(
-                    sql: "UPDATE delivery SET publishedAt = NULL WHERE blob = ?", arguments: [delivery.blob])
-            }
+            try await markUnpublished(delivery)
         }
     }
 

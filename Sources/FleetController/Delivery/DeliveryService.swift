@@ -22,6 +22,8 @@ final class DeliveryService: Sendable {
         var releases: Set<Digest> = []
         /// Images that do not fit below the cap on retained bytes: devices ask for their chunks.
         var byRequest: Set<Digest> = []
+        /// Images that could not be delivered, and when that was tried last.
+        var failed: [Digest: Instant] = [:]
     }
 
     let context: ControllerContext
@@ -30,6 +32,7 @@ final class DeliveryService: Sendable {
     let topics: Topics
     let inbox = AuditInbox()
     let held = Mutex(Held())
+    let encoding: BackgroundWork
     let reseeds = Mutex(ReseedLimiter())
     /// See `DeliveryLimits.auditSilence`; a simulated broker answers at once.
     let auditSilence: Duration
@@ -40,6 +43,7 @@ final class DeliveryService: Sendable {
     ) {
         self.auditSilence = auditSilence
         self.context = context
+        encoding = BackgroundWork("encoding", context: context)
         self.link = link
         self.wakeup = wakeup
         topics = Topics(prefix: context.configuration.topicPrefix)

@@ -11,6 +11,7 @@ import Metrics
 final class DeltaService: Sendable {
     private let context: ControllerContext
     private let encoder: ImageEncoder
+    private let work: BackgroundWork
     private let wakeup = Wakeup()
     /// Called after a difference was made that is worth its while.
     private let made: @Sendable () -> Void
@@ -21,6 +22,7 @@ final class DeltaService: Sendable {
         context: ControllerContext, chunkBytes: Int = WireLimits.chunkBytes, made: @escaping @Sendable () -> Void
     ) {
         self.context = context
+        work = BackgroundWork("deltas", context: context)
         self.made = made
         encoder = ImageEncoder(blobs: context.blobs, chunkBytes: chunkBytes)
     }
@@ -80,9 +82,11 @@ final class DeltaService: Sendable {
 
     private func make(_ pair: Pair) async throws {
         let key = try await context.write { database, _ in try ImageKeys.key(database, of: pair.image) }
-        let full = try encoder.full(pair.image, key: key)
-        let worthwhile = full.map.bytes / 10 * DeliveryLimits.deltaTenths
-        let delta = try encoder.delta(from: pair.base, to: pair.image, below: worthwhile, key: key)
+        let (full, delta) = try await work.run { [encoder] in
+            let full = try encoder.full(pair.image, key: key)
+            let worthwhile = full.map.bytes / 10 * DeliveryLimits.deltaTenths
+            return (full, try encoder.delta(from: pair.base, to: pair.image, below: worthwhile, key: key))
+        }
         let now = context.now()
         try await context.write { database, _ in
             if let delta {

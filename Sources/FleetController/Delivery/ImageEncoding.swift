@@ -87,7 +87,7 @@ struct ImageEncoder: Sendable {
             return Encoded(file: file, bytes: bytes, chunks: chunks.finish(), seal: sealer?.salt)
         } catch let error as BlobCodingError {
             if error.code == .tooLarge || error.code == .malformed { return nil }
-            throw failure ?? ControllerError(.unavailable, "an image cannot be encoded: \(error)")
+            throw failure ?? error
         }
     }
 
