@@ -17,6 +17,8 @@ public struct ControllerConfiguration: Sendable {
     public var topicPrefix = "martlet/v1/"
     /// Bytes that the broker may retain for blobs: mosquitto keeps them in memory. Default 256 MiB.
     public var retainedBytesLimit = 256 << 20
+    /// Bytes of an ONNX model that is pushed; a push takes about seven times as much memory. Default 512 MiB.
+    public var modelBytesLimit = 512 << 20
     /// How long a blob stays at the broker after the last release that needs it was retired. Default one day.
     public var retainedGrace = Interval.minutes(24 * 60)
     /// How devices report and sample unless a sampling policy says otherwise.

@@ -97,6 +97,7 @@ struct Server {
         configuration.brokerAddress = settings.text(.brokerHost)
         configuration.brokerNames = settings.list(.brokerNames)
         configuration.retainedBytesLimit = settings.integer(.retainedBytes)
+        configuration.modelBytesLimit = settings.integer(.modelBytes)
         configuration.devicePolicy.reportInterval = .seconds(Int64(settings.integer(.reportSeconds)))
         configuration.groupTags = settings.list(.groupBy)
         if let file = settings.optional(.timeKey) { configuration.timeKeyFile = URL(fileURLWithPath: file) }

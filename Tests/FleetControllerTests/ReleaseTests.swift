@@ -93,6 +93,15 @@ struct ReleaseTests {
         #expect(error?.code == .badSignature)
     }
 
+    @Test("a model beyond the limit is refused, and the setting is named that raises it")
+    func modelLimit() async throws {
+        let fleet = try await TestFleet { $0.modelBytesLimit = 1000 }
+        _ = try await fleet.pushVersion(size: 1000)
+        let refusal = await #expect(throws: ControllerError.self) { _ = try await fleet.pushVersion(size: 1001) }
+        #expect(refusal?.code == .limitReached)
+        #expect(refusal?.hint.contains("models.max_bytes") == true)
+    }
+
     @Test("a release without a version that it depends on stays a candidate")
     func dependency() async throws {
         try await fleet.makeKeys()

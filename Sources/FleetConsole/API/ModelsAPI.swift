@@ -39,7 +39,7 @@ enum ModelsAPI {
             ],
             body: .jsonOrBytes(
                 pushSchema, jsonLimit: ConsoleLimits.upload, "application/octet-stream",
-                limit: ControllerLimits.modelBytes),
+                limit: .init(bytes: { $0.modelBytesLimit }, setting: ControllerLimits.modelBytesSetting)),
             reply: .json(.component(.version), .created), handle: push),
         Endpoint(
             method: .get, path: "/api/v1/models/{model}/versions/{number}", tag: "models", summary: "A version",

@@ -74,10 +74,10 @@ extension APIError {
             headers: [.allow: allowed.joined(separator: ", ")])
     }
 
-    static func tooLarge(_ limit: Int) -> APIError {
+    static func tooLarge(_ limit: Int, setting: String? = nil) -> APIError {
         APIError(
             .contentTooLarge, "tooLarge", "The body is larger than the limit of \(limit) bytes.",
-            hint: "Send it in smaller parts.")
+            hint: setting.map { "Raise \($0) of the controller." } ?? "Send it in smaller parts.")
     }
 
     static func conflict(_ message: String, hint: String) -> APIError {

@@ -4,7 +4,7 @@ enum ConsoleLimits {
     static let jsonBody = 1 << 20
     /// The largest form, in bytes.
     static let formBody = 64 << 10
-    /// The largest upload of frames, and of a model in Base64, in bytes; a plain one: `ControllerLimits.modelBytes`.
+    /// The largest upload of frames, and of a model in Base64, in bytes; a plain one: `ControllerConfiguration.modelBytesLimit`.
     static let upload = 256 << 20
     /// Items in a page of a list unless `limit` says otherwise.
     static let pageItems = 100

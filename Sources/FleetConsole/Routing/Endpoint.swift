@@ -1,3 +1,4 @@
+import FleetController
 import HTTPTypes
 import Hummingbird
 
@@ -23,7 +24,14 @@ struct Endpoint: Sendable {
         /// Any of these media types, read by the handler, at most `limit` bytes.
         case bytes([String], limit: Int)
         /// A JSON document that matches the schema, or bytes of this media type, each with its limit in bytes.
-        case jsonOrBytes(Schema, jsonLimit: Int, String, limit: Int)
+        case jsonOrBytes(Schema, jsonLimit: Int, String, limit: ConfiguredLimit)
+    }
+
+    /// A bound in bytes that a setting decides.
+    struct ConfiguredLimit: Sendable {
+        var bytes: @Sendable (ControllerConfiguration) -> Int
+        /// The setting's name.
+        var setting: String
     }
 
     /// What a request gets when all is well.

@@ -1,3 +1,4 @@
+import FleetController
 import FleetModel
 import Foundation
 import HTTPTypes
@@ -43,7 +44,7 @@ struct RouteTable: Sendable {
     ) async throws -> Response {
         let caller = try await core.admit(request, to: endpoint.access)
         let parameters = try parameters(of: request, context, endpoint)
-        let (bytes, json) = try await body(of: request, endpoint)
+        let (bytes, json) = try await body(of: request, endpoint, core.controller.configuration)
         let call = APIRequest(
             request: request, core: core, caller: caller, parameters: parameters, json: json, bytes: bytes,
             address: context.address, now: core.now())
@@ -78,13 +79,16 @@ struct RouteTable: Sendable {
         return values
     }
 
-    private static func body(of request: Request, _ endpoint: Endpoint) async throws -> (ByteBuffer, JSONValue) {
+    private static func body(
+        of request: Request, _ endpoint: Endpoint, _ configuration: ControllerConfiguration
+    ) async throws -> (ByteBuffer, JSONValue) {
         switch endpoint.body {
         case .none: return (ByteBuffer(), .null)
         case .bytes(_, let limit):
             return (try await collect(request, limit), .null)
         case .jsonOrBytes(_, _, let type, let limit) where request.headers[.contentType]?.hasPrefix(type) == true:
-            return (try await collect(request, limit), .null)
+            let bytes = try await collect(request, limit.bytes(configuration), setting: limit.setting)
+            return (bytes, .null)
         case .json(let schema, let limit), .jsonOrBytes(let schema, let limit, _, _):
             let bytes = try await collect(request, limit)
             guard bytes.readableBytes > 0 || !schema.isOptional else { return (ByteBuffer(string: "{}"), .object([:])) }
@@ -105,14 +109,15 @@ struct RouteTable: Sendable {
     }
 
     /// Reads a body of at most `limit` bytes.
-    static func collect(_ request: Request, _ limit: Int) async throws -> ByteBuffer {
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > limit {
-            throw APIError.tooLarge(limit)
-        }
+    ///
+    /// - Parameter setting: what raises the limit.
+    static func collect(_ request: Request, _ limit: Int, setting: String? = nil) async throws -> ByteBuffer {
+        let refusal = APIError.tooLarge(limit, setting: setting)
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw refusal }
         do {
             return try await request.body.collect(upTo: limit)
         } catch is NIOTooManyBytesError {
-            throw APIError.tooLarge(limit)
+            throw refusal
         }
     }
 }

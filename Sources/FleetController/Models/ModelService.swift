@@ -9,6 +9,13 @@ import GRDB
 public struct ModelService: Sendable {
     let context: ControllerContext
     let compile: ImageCompiler
+    private let compiling: BackgroundWork
+
+    init(context: ControllerContext, compile: @escaping ImageCompiler) {
+        self.context = context
+        self.compile = compile
+        compiling = BackgroundWork("compiling", context: context)
+    }
 
     /// Makes a model without versions.
     public func create(_ name: ModelName, description: String, by caller: Identity) async throws -> ModelRecord {
@@ -53,15 +60,19 @@ public struct ModelService: Sendable {
     ) async throws -> VersionRecord {
         try caller.require(.operator, for: "models.push")
         try AgentService.refuse(name)
-        guard onnx.count <= ControllerLimits.modelBytes else {
-            throw ControllerError(.limitReached, "a model has at most \(ControllerLimits.modelBytes) bytes")
+        let limit = context.configuration.modelBytesLimit
+        guard onnx.count <= limit else {
+            throw ControllerError(
+                .limitReached, "a model has at most \(limit) bytes",
+                hint: "raise \(ControllerLimits.modelBytesSetting)")
         }
-        let compiled: CompiledImage
-        do { compiled = try compile(onnx) } catch {
-            throw ControllerError(.invalid, "the model cannot be compiled: \(error)", hint: "see docs/operators.md")
+        let (onnxDigest, image, compiled) = try await compiling.run { [self] in
+            let compiled: CompiledImage
+            do { compiled = try compile(onnx) } catch {
+                throw ControllerError(.invalid, "the model cannot be compiled: \(error)", hint: "see docs/operators.md")
+            }
+            return (try context.blobs.write(onnx), try context.blobs.write(compiled.bytes), compiled)
         }
-        let onnxDigest = try context.blobs.write(onnx)
-        let image = try context.blobs.write(compiled.bytes)
         return try await context.perform(Command("models.push", by: caller, role: .operator, subject: name)) {
             database, scope in
             if let same = try ImageRecord.fetchOne(database, key: image) {

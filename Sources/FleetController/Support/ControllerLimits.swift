@@ -6,8 +6,11 @@ public enum ControllerLimits {
     public static let tagCharacters = 64
     /// Devices of one controller (issue: one machine; past it several controllers).
     public static let devices = 100_000
-    /// Bytes of an ONNX model: what one file of its format can have. A push takes several times as much memory.
+    /// Bytes of an ONNX model that `ControllerConfiguration.modelBytesLimit` may allow: what one file of its format can
+    /// have.
     public static let modelBytes = Int(Int32.max)
+    /// The setting of `ControllerConfiguration.modelBytesLimit`.
+    public static let modelBytesSetting = "models.max_bytes"
     /// A program of devices, in bytes.
     public static let agentBytes = 64 << 20
     /// Waves of a rollout.

@@ -1,3 +1,4 @@
+import FleetController
 import FleetStore
 import FleetWire
 
@@ -53,6 +54,9 @@ extension Setting {
     static let retainedBytes = Setting(
         "delivery.retained_bytes", .integer(1_048_576...2_147_483_648), default: "268435456",
         "Most bytes of blobs that the broker keeps retained; what is past it is sent to each device that asks.")
+    static let modelBytes = Setting(
+        ControllerLimits.modelBytesSetting, .integer(1_048_576...ControllerLimits.modelBytes), default: "536870912",
+        "Most bytes of an ONNX model that is pushed; a push takes about seven times as much memory.")
     static let trainers = Setting(
         "training.trainers", .list, default: "", "Trainers beside the built-in one, each name=command.")
     /// How long a trainer may take.
@@ -87,7 +91,7 @@ enum Settings {
         .data, .httpHost, .httpPort, .tlsCertificate, .tlsKey, .broker, .brokerHost, .brokerNames, .brokerPort,
         .brokerAuthority,
         .brokerCertificate, .brokerKey, .initKeys, .threshold, .root, .timeKey, .timeSeconds, .automationKey,
-        .reportSeconds, .groupBy, .retainedBytes, .trainers,
+        .reportSeconds, .groupBy, .retainedBytes, .modelBytes, .trainers,
         .trainingLimit, .trainerEnvironment, .frameKey, .reportDays, .sampleDays, .receiptDays, .deviceLogDays,
         .logLevel,
     ]
