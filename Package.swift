@@ -66,6 +66,7 @@ var targets: [Target] = [
     .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
 
     .target(name: "ModelImage", swiftSettings: compact),
     .systemLibrary(name: "CEdgeSupport"),
@@ -236,7 +237,7 @@ if !deviceOnly {
         .target(name: "FrameSource", dependencies: ["FleetModel", yams], swiftSettings: strict),
         .target(name: "FleetClient", dependencies: [httpClient, nioCore, nioHTTP, nioSSL], swiftSettings: strict),
         .target(
-            name: "FleetStore", dependencies: ["FleetModel", "FleetCrypto", "FleetWire", "Sketches", grdb],
+            name: "FleetStore", dependencies: ["CSQLite", "FleetModel", "FleetCrypto", "FleetWire", "Sketches", grdb],
             swiftSettings: strict),
         .target(
             name: "FleetController",

@@ -37,6 +37,7 @@ public final class FleetStore: Sendable {
 
     /// Opens the database at a path whose folder exists; a simulation's lies on a VFS of its own.
     package init(path: String, frameKey: SealingKey? = nil) throws {
+        SQLiteSettings.apply
         frames = FrameVault(key: frameKey)
         do {
             var configuration = GRDB.Configuration()

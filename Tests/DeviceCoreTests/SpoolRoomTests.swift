@@ -12,7 +12,7 @@ struct SpoolRoomTests {
         var limits = SpoolLimits()
         (limits.reports, limits.samples, limits.sampleBytes, limits.logBytes) = (4, 5, 2000, quota)
         var room = SpoolRoom(limits: limits)
-        (room.reports, room.samples, room.log) = (reports, samples, log)
+        (room.shares.report, room.shares.sample, room.shares.log) = (reports, samples, log)
         return room
     }
 

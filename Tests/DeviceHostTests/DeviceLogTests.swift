@@ -103,7 +103,7 @@ struct DeviceLogTests {
         try bench.start()
         for round in 0..<3 {
             fill(bench, messages: 10)
-            #expect(try #require(bench.host).spooler.room.log.bytes <= 10 << 10)
+            #expect(try #require(bench.host).spooler.room.shares.log.bytes <= 10 << 10)
             if round == 1 { try restart(bench) }
         }
         let given = try #require(bench.host?.health.spool.logLinesDropped)

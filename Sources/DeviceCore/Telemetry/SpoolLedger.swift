@@ -65,8 +65,8 @@ public struct SpoolLedger: Sendable {
     private var credit: Int64
     private var creditAt = Instant.epoch
     /// Oldest first, per stream.
-    private var entries: [StreamKind: [Entry]] = [:]
-    private var bytes: [StreamKind: Int] = [:]
+    private var entries = PerStream<[Entry]>(repeating: [])
+    private var bytes = PerStream(repeating: 0)
     private var isConnected = false
 
     /// - Parameter stored: what an earlier boot left, oldest first.
@@ -76,13 +76,15 @@ public struct SpoolLedger: Sendable {
         for item in stored { append(item.key, bytes: item.bytes) }
     }
 
-    public func count(_ stream: StreamKind) -> Int { entries[stream]?.count ?? 0 }
-    public func bytes(_ stream: StreamKind) -> Int { bytes[stream] ?? 0 }
+    public func count(_ stream: StreamKind) -> Int { entries[stream].count }
+    public func bytes(_ stream: StreamKind) -> Int { bytes[stream] }
 
     /// What waits beside its quotas.
     public var room: SpoolRoom {
         var room = SpoolRoom(limits: limits)
-        for stream in StreamKind.allCases { room[stream] = SpoolShare(count: count(stream), bytes: bytes(stream)) }
+        for stream in StreamKind.allCases {
+            room.shares[stream] = SpoolShare(count: count(stream), bytes: bytes(stream))
+        }
         return room
     }
 
@@ -90,7 +92,7 @@ public struct SpoolLedger: Sendable {
     public func oldestOfLog(holding size: Int, without gone: Set<SpoolKey> = []) -> [(key: SpoolKey, bytes: Int)] {
         var found: [(key: SpoolKey, bytes: Int)] = []
         var sum = 0
-        for entry in entries[.log, default: []] where sum < size && !gone.contains(entry.key) {
+        for entry in entries.log where sum < size && !gone.contains(entry.key) {
             found.append((entry.key, entry.bytes))
             sum += entry.bytes
         }
@@ -112,9 +114,9 @@ public struct SpoolLedger: Sendable {
     public mutating func connected(at now: Instant) -> [SpoolAction] {
         isConnected = true
         for stream in StreamKind.allCases {
-            for index in entries[stream, default: []].indices {
-                entries[stream]?[index].sentAt = nil
-                entries[stream]?[index].sends = 0
+            for index in entries[stream].indices {
+                entries[stream][index].sentAt = nil
+                entries[stream][index].sends = 0
             }
         }
         return StreamKind.allCases.flatMap { fill($0, at: now) }
@@ -136,9 +138,9 @@ public struct SpoolLedger: Sendable {
     public mutating func tick(at now: Instant) -> [SpoolAction] {
         guard isConnected else { return [] }
         for stream in StreamKind.allCases {
-            for index in entries[stream, default: []].indices {
-                guard let entry = entries[stream]?[index], let due = resendAt(entry), now >= due else { continue }
-                entries[stream]?[index].sentAt = nil
+            for index in entries[stream].indices {
+                guard let due = resendAt(entries[stream][index]), now >= due else { continue }
+                entries[stream][index].sentAt = nil
             }
         }
         return StreamKind.allCases.flatMap { fill($0, at: now) }
@@ -148,35 +150,35 @@ public struct SpoolLedger: Sendable {
     public var wakeAt: Instant? {
         guard isConnected else { return nil }
         var due = creditDue
-        for queue in entries.values {
-            for entry in queue { due = .earlier(due, resendAt(entry)) }
+        for stream in StreamKind.allCases {
+            for entry in entries[stream] { due = .earlier(due, resendAt(entry)) }
         }
         return due
     }
 
     /// Makes room for a report that cannot wait (its release is being replaced): gives up the oldest one.
     public mutating func dropOldestReport() -> SpoolKey? {
-        guard let oldest = entries[.report]?.first else { return nil }
-        remove(at: 0, of: .report)
+        guard let oldest = entries.report.first else { return nil }
+        entries.report.removeFirst()
+        bytes.report -= oldest.bytes
         return oldest.key
     }
 
     /// These are no longer in the store: merged, or given up to make room.
     public mutating func forget(_ keys: Set<SpoolKey>) {
         for stream in StreamKind.allCases {
-            let gone = entries[stream, default: []].filter { keys.contains($0.key) }
-            bytes[stream, default: 0] -= gone.reduce(0) { $0 + $1.bytes }
-            entries[stream]?.removeAll { keys.contains($0.key) }
+            let gone = entries[stream].filter { keys.contains($0.key) }
+            bytes[stream] -= gone.reduce(0) { $0 + $1.bytes }
+            entries[stream].removeAll { keys.contains($0.key) }
         }
     }
 
     /// The message of this key is another one now.
     public mutating func resize(_ key: SpoolKey, bytes size: Int) {
-        guard let index = entries[key.stream]?.firstIndex(where: { $0.key == key }),
-            let entry = entries[key.stream]?[index]
-        else { return }
-        bytes[key.stream, default: 0] += size - entry.bytes
-        entries[key.stream]?[index] = Entry(key: key, bytes: size, sentAt: entry.sentAt, sends: entry.sends)
+        guard let index = entries[key.stream].firstIndex(where: { $0.key == key }) else { return }
+        let entry = entries[key.stream][index]
+        bytes[key.stream] += size - entry.bytes
+        entries[key.stream][index] = Entry(key: key, bytes: size, sentAt: entry.sentAt, sends: entry.sends)
     }
 
     // MARK: Pace
@@ -193,7 +195,8 @@ public struct SpoolLedger: Sendable {
     /// When the next message may go, if one is held back by the pace alone.
     private var creditDue: Instant? {
         guard isPaced else { return nil }
-        let missing = entries.compactMap { stream, list -> Int64? in
+        let missing = StreamKind.allCases.compactMap { stream -> Int64? in
+            let list = entries[stream]
             let isHeldBack =
                 list.contains { $0.sentAt == nil } && list.count { $0.sentAt != nil } < limits.window(stream)
             let missing = 1000 + kept(from: stream) - credit
@@ -210,20 +213,15 @@ public struct SpoolLedger: Sendable {
     // MARK: Inside
 
     private mutating func append(_ key: SpoolKey, bytes cost: Int) {
-        entries[key.stream, default: []].append(Entry(key: key, bytes: cost))
-        bytes[key.stream, default: 0] += cost
-    }
-
-    private mutating func remove(at index: Int, of stream: StreamKind) {
-        guard let entry = entries[stream]?.remove(at: index) else { return }
-        bytes[stream, default: 0] -= entry.bytes
+        entries[key.stream].append(Entry(key: key, bytes: cost))
+        bytes[key.stream] += cost
     }
 
     /// Takes out what is committed and marks the holes as not sent.
     private mutating func settle(_ ack: StreamAck, boot: String) -> [SpoolKey] {
         var deleted: [SpoolKey] = []
         var kept: [Entry] = []
-        for var entry in entries[ack.stream, default: []] {
+        for var entry in entries[ack.stream] {
             let sequence = entry.key.sequence
             guard entry.key.boot == boot, sequence <= ack.highest else {
                 kept.append(entry)
@@ -234,7 +232,7 @@ public struct SpoolLedger: Sendable {
                 if entry.sends <= 1 { entry.sentAt = nil }
                 kept.append(entry)
             } else {
-                bytes[ack.stream, default: 0] -= entry.bytes
+                bytes[ack.stream] -= entry.bytes
                 deleted.append(entry.key)
             }
         }
@@ -251,14 +249,14 @@ public struct SpoolLedger: Sendable {
     private mutating func fill(_ stream: StreamKind, at now: Instant) -> [SpoolAction] {
         guard isConnected else { return [] }
         earnCredit(at: now)
-        var free = limits.window(stream) - entries[stream, default: []].count { $0.sentAt != nil }
+        var free = limits.window(stream) - entries[stream].count { $0.sentAt != nil }
         if isPaced { free = min(free, Int((credit - kept(from: stream)) / 1000)) }
         var actions: [SpoolAction] = []
-        for index in entries[stream, default: []].indices where free > 0 {
-            guard let entry = entries[stream]?[index], entry.sentAt == nil else { continue }
-            entries[stream]?[index].sentAt = now
-            entries[stream]?[index].sends += 1
-            actions.append(.send(entry.key))
+        for index in entries[stream].indices where free > 0 {
+            guard entries[stream][index].sentAt == nil else { continue }
+            entries[stream][index].sentAt = now
+            entries[stream][index].sends += 1
+            actions.append(.send(entries[stream][index].key))
             free -= 1
             if isPaced { credit -= 1000 }
         }

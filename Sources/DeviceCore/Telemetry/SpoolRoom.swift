@@ -1,5 +1,3 @@
-public import FleetWire
-
 /// Messages of one class, and their bytes.
 public struct SpoolShare: Hashable, Sendable {
     public var count = 0
@@ -26,61 +24,42 @@ public enum SpoolNeed: Hashable, Sendable {
 /// given up. A device that may keep no log has no such reserve.
 public struct SpoolRoom: Hashable, Sendable {
     public var limits: SpoolLimits
-    public var reports = SpoolShare()
-    public var samples = SpoolShare()
-    public var log = SpoolShare()
+    public var shares = PerStream(repeating: SpoolShare())
 
     public init(limits: SpoolLimits) { self.limits = limits }
 
-    public subscript(stream: StreamKind) -> SpoolShare {
-        get {
-            switch stream {
-            case .report: reports
-            case .sample: samples
-            case .log: log
-            }
-        }
-        set {
-            switch stream {
-            case .report: reports = newValue
-            case .sample: samples = newValue
-            case .log: log = newValue
-            }
-        }
-    }
-
     /// Whether a message may be kept as things are.
     public func has(roomFor need: SpoolNeed) -> Bool {
-        if case .sample = need, samples.count >= limits.samples { return false }
+        if case .sample = need, shares.sample.count >= limits.samples { return false }
         let bytes = reserveNeeded(for: need)
-        return bytes == 0 || bytes <= reserve - log.bytes
+        return bytes == 0 || bytes <= reserve - shares.log.bytes
     }
 
     /// Bytes of the log that must go so that a message may be kept; nil if it could not be kept without a log either.
     public func logInTheWay(of need: SpoolNeed) -> Int? {
-        if case .sample = need, samples.count >= limits.samples { return nil }
+        if case .sample = need, shares.sample.count >= limits.samples { return nil }
         let bytes = reserveNeeded(for: need)
         guard bytes > 0 else { return 0 }
-        return bytes <= reserve ? max(0, bytes - (reserve - log.bytes)) : nil
+        return bytes <= reserve ? max(0, bytes - (reserve - shares.log.bytes)) : nil
     }
 
     /// Bytes of the log past what may be kept of it.
-    public var logBeyond: Int { max(0, log.bytes - max(0, reserve)) }
+    public var logBeyond: Int { max(0, shares.log.bytes - max(0, reserve)) }
 
     // MARK: The reserve
 
     /// The log's quota without what the others have taken of it.
-    private var reserve: Int { limits.logBytes - reportsBeyond - max(0, samples.bytes - limits.sampleBytes) }
+    private var reserve: Int { limits.logBytes - reportsBeyond - max(0, shares.sample.bytes - limits.sampleBytes) }
 
-    private var reportsBeyond: Int { max(0, reports.count - limits.reports) * meanReport }
+    private var reportsBeyond: Int { max(0, shares.report.count - limits.reports) * meanReport }
 
-    private var meanReport: Int { max(1, reports.bytes / max(1, reports.count)) }
+    private var meanReport: Int { max(1, shares.report.bytes / max(1, shares.report.count)) }
 
     /// What a message takes from the reserve; 0 if its class's own quota holds it.
     private func reserveNeeded(for need: SpoolNeed) -> Int {
         switch need {
-        case .report: reports.count < limits.reports ? 0 : meanReport
-        case .sample(let bytes): max(0, bytes - max(0, limits.sampleBytes - samples.bytes))
+        case .report: shares.report.count < limits.reports ? 0 : meanReport
+        case .sample(let bytes): max(0, bytes - max(0, limits.sampleBytes - shares.sample.bytes))
         case .log(let bytes): bytes
         }
     }

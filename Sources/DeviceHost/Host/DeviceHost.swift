@@ -32,7 +32,7 @@ public final class DeviceHost: @unchecked Sendable {
     package let images: ImageFolder
     var clock: HostClock
     var random: SeededGenerator
-    var spooler: Spooler
+    let spooler: Spooler
     /// Lines of the log that are not in a message yet.
     var log: LogGathering
     private(set) var slots: [SlotName: SlotHost] = [:]

@@ -8,7 +8,7 @@ extension Spooler {
     ///
     /// - Parameter bytes: of the message, at most.
     /// - Returns: false if there is no room; nothing was written.
-    mutating func add(
+    func add(
         log lines: [LogLine], bytes: Int, at now: Instant, flushAfter delay: Interval
     ) throws(DeviceError) -> Bool {
         guard !isClosed, try makeRoom(for: .log(bytes: bytes)) else { return false }
@@ -22,7 +22,7 @@ extension Spooler {
     /// Gives up as much of the log as is in the way of something.
     ///
     /// - Returns: whether there is room then.
-    mutating func makeRoom(for need: SpoolNeed) throws(DeviceError) -> Bool {
+    func makeRoom(for need: SpoolNeed) throws(DeviceError) -> Bool {
         if room.has(roomFor: need) { return true }
         guard let bytes = room.logInTheWay(of: need) else { return false }
         try giveUpLog(holding: bytes)
@@ -30,7 +30,7 @@ extension Spooler {
     }
 
     /// Gives up what of the log is beyond its quota: it may have become smaller.
-    mutating func trimLog(at now: Instant, flushAfter delay: Interval) throws(DeviceError) {
+    func trimLog(at now: Instant, flushAfter delay: Interval) throws(DeviceError) {
         guard !isClosed, room.logBeyond > 0 else { return }
         try giveUpLog(holding: room.logBeyond)
         flushSoon(at: now, after: delay)
@@ -39,7 +39,7 @@ extension Spooler {
     /// On a full disk, after the loss of a transaction: gives up the whole log, and stores what was lost once more.
     ///
     /// - Returns: what may be sent then, or nil if there is no log to give up.
-    mutating func rescue(
+    func rescue(
         _ lost: [(key: SpoolKey, parts: [[UInt8]])], at now: Instant
     ) throws(DeviceError) -> [SpoolAction]? {
         guard count(.log) > 0 else { return nil }

@@ -21,17 +21,17 @@ public struct SpoolTotals: Hashable, Sendable {
 /// When there is no more room, the log is the first to go, its oldest messages first. Then resolution in time: neighbouring
 /// reports become one. Then samples, those that the model was sure of first. A report is given up last, and receipts never:
 /// they lie elsewhere.
-struct Spooler {
+final class Spooler {
     let store: DeviceStore
     private let boot: String
     private var ledger: SpoolLedger
-    private var next: [StreamKind: UInt64] = [:]
+    private var next = PerStream<UInt64>(repeating: 1)
     /// Written, and not yet committed.
     private var pending: [(key: SpoolKey, parts: [[UInt8]])] = []
     /// Deleted or rewritten, and not yet committed.
     private var forgotten: Set<SpoolKey> = []
     /// What of all this counts for room.
-    private var change: [StreamKind: SpoolShare] = [:]
+    private var change = PerStream(repeating: SpoolShare())
     private var resized: [SpoolKey: Int] = [:]
     private var pendingTotals = SpoolTotals()
     private var flushAt: Instant?
@@ -58,7 +58,7 @@ struct Spooler {
         ledger = SpoolLedger(stored: stored, limits: limits)
     }
 
-    mutating func adopt(_ limits: SpoolLimits) {
+    func adopt(_ limits: SpoolLimits) {
         ledger.adopt(limits)
         mayMerge = true
     }
@@ -75,9 +75,9 @@ struct Spooler {
     /// What waits, with what the next commit adds and takes.
     var room: SpoolRoom {
         var room = ledger.room
-        for (stream, share) in change {
-            room[stream].count += share.count
-            room[stream].bytes += share.bytes
+        for stream in StreamKind.allCases {
+            room.shares[stream].count += change[stream].count
+            room.shares[stream].bytes += change[stream].bytes
         }
         return room
     }
@@ -90,26 +90,26 @@ struct Spooler {
 
     func hasRoomForSample(bytes: Int) -> Bool { !isClosed && room.has(roomFor: .sample(bytes: bytes)) }
 
-    private mutating func count(_ key: SpoolKey, messages: Int, bytes: Int) {
-        change[key.stream, default: SpoolShare()].count += messages
-        change[key.stream, default: SpoolShare()].bytes += bytes
+    private func count(_ key: SpoolKey, messages: Int, bytes: Int) {
+        change[key.stream].count += messages
+        change[key.stream].bytes += bytes
     }
 
     // MARK: Adding
 
     /// The key of the next message of a stream in this boot.
     func nextKey(_ stream: StreamKind) -> SpoolKey {
-        SpoolKey(stream: stream, boot: boot, sequence: next[stream] ?? 1)
+        SpoolKey(stream: stream, boot: boot, sequence: next[stream])
     }
 
     /// Samples that were given up since the last report said so.
-    mutating func takeSamplesDropped() -> UInt64 {
+    func takeSamplesDropped() -> UInt64 {
         defer { samplesDropped = 0 }
         return samplesDropped
     }
 
     /// Writes a message; it is durable, and then sent, after the next commit.
-    mutating func add(
+    func add(
         _ key: SpoolKey, parts: [[UInt8]], at now: Instant, flushAfter delay: Interval
     ) throws(DeviceError) {
         // The number is used up even if storing fails: a key never names two messages.
@@ -132,7 +132,7 @@ struct Spooler {
     ///
     /// - Parameter isUrgent: the report cannot wait: if no two can be merged, the oldest is given up.
     /// - Returns: whether there is room.
-    mutating func makeRoomForReport(isUrgent: Bool) throws(DeviceError) -> Bool {
+    func makeRoomForReport(isUrgent: Bool) throws(DeviceError) -> Bool {
         guard !isClosed else { return false }
         if try makeRoom(for: .report) { return true }
         if !isConnected, try mergeReports() { return true }
@@ -144,7 +144,7 @@ struct Spooler {
     }
 
     /// Only reports that were certainly never sent may change: the controller may hold the others.
-    private mutating func mergeReports() throws(DeviceError) -> Bool {
+    private func mergeReports() throws(DeviceError) -> Bool {
         let unsent = try store.unsent(.report, limit: DeviceLimits.spoolScan)
         let readable = unsent.compactMap { item in
             (try? Report(decoding: item.message)).map { (key: item.key, report: $0, bytes: item.message.count) }
@@ -165,7 +165,7 @@ struct Spooler {
     }
 
     /// Makes room for a sample if there is none: of the log, or else of samples.
-    mutating func makeRoomForSample(
+    func makeRoomForSample(
         bytes: Int, random: inout SeededGenerator, at now: Instant
     ) throws(DeviceError) {
         guard !isClosed, try !makeRoom(for: .sample(bytes: bytes)) else { return }
@@ -174,7 +174,7 @@ struct Spooler {
 
     /// Gives up some of the samples that were certainly never sent, those that the model was sure of first. At most once
     /// in a while: it costs the disk more than a sample does.
-    private mutating func thinSamples(random: inout SeededGenerator, at now: Instant) throws(DeviceError) {
+    private func thinSamples(random: inout SeededGenerator, at now: Instant) throws(DeviceError) {
         guard !isConnected, now >= nextThinning else { return }
         nextThinning = now.advanced(by: DeviceLimits.thinningPause)
         for (key, message) in try store.unsent(.sample, limit: DeviceLimits.spoolScan) {
@@ -199,7 +199,7 @@ struct Spooler {
     }
 
     /// Deletes the oldest messages of the log that hold so many bytes together.
-    mutating func giveUpLog(holding size: Int) throws(DeviceError) {
+    func giveUpLog(holding size: Int) throws(DeviceError) {
         for (key, bytes) in ledger.oldestOfLog(holding: size, without: forgotten) {
             if let message = try store.spooled(key).first, let log = try? DeviceLog(decoding: message) {
                 logLoss.gaveUp(log)
@@ -211,7 +211,7 @@ struct Spooler {
 
     // MARK: Committing
 
-    mutating func flushSoon(at now: Instant, after delay: Interval) {
+    func flushSoon(at now: Instant, after delay: Interval) {
         let due = now.advanced(by: delay)
         flushAt = flushAt.map { min($0, due) } ?? due
     }
@@ -219,7 +219,7 @@ struct Spooler {
     func isFlushDue(at now: Instant) -> Bool { flushAt.map { now >= $0 } ?? false }
 
     /// What was pending is durable now.
-    mutating func committed(at now: Instant) -> [SpoolAction] {
+    func committed(at now: Instant) -> [SpoolAction] {
         flushAt = nil
         ledger.forget(forgotten)
         for (key, bytes) in resized { ledger.resize(key, bytes: bytes) }
@@ -232,7 +232,7 @@ struct Spooler {
     }
 
     /// What was pending is gone; gives the reports and samples.
-    mutating func lost() -> [(key: SpoolKey, parts: [[UInt8]])] {
+    func lost() -> [(key: SpoolKey, parts: [[UInt8]])] {
         flushAt = nil
         logLoss.rolledBack()
         defer { forgetPending() }
@@ -241,38 +241,38 @@ struct Spooler {
         return lost
     }
 
-    private mutating func forgetPending() {
+    private func forgetPending() {
         pending.removeAll(keepingCapacity: true)
         forgotten.removeAll()
         resized.removeAll()
-        change.removeAll(keepingCapacity: true)
+        change = PerStream(repeating: SpoolShare())
         pendingTotals = SpoolTotals()
     }
 
     /// Notes that a stored message is deleted in the open transaction.
-    private mutating func forget(_ key: SpoolKey, bytes: Int) {
+    private func forget(_ key: SpoolKey, bytes: Int) {
         if forgotten.insert(key).inserted { count(key, messages: -1, bytes: -bytes) }
     }
 
     // MARK: Sending
 
     /// The connection is up. Before anything is sent it must be durable that it may have been: see `markAsSent`.
-    mutating func connected(at now: Instant) -> [SpoolAction] { ledger.connected(at: now) }
+    func connected(at now: Instant) -> [SpoolAction] { ledger.connected(at: now) }
 
     /// Notes that everything may have been sent from now on; durable with the next commit.
-    mutating func markAsSent() throws(DeviceError) {
+    func markAsSent() throws(DeviceError) {
         isConnected = true
         if !isClosed { try store.markSpoolAsSent() }
     }
 
-    mutating func disconnected() {
+    func disconnected() {
         isConnected = false
         mayMerge = true
         ledger.disconnected()
     }
 
-    mutating func acknowledged(_ ack: Ack, at now: Instant) -> [SpoolAction] { ledger.acknowledged(ack, at: now) }
-    mutating func tick(at now: Instant) -> [SpoolAction] { ledger.tick(at: now) }
+    func acknowledged(_ ack: Ack, at now: Instant) -> [SpoolAction] { ledger.acknowledged(ack, at: now) }
+    func tick(at now: Instant) -> [SpoolAction] { ledger.tick(at: now) }
     var wakeAt: Instant? { .earlier(ledger.wakeAt, flushAt) }
     /// Messages that wait for an acknowledgement.
     func count(_ stream: StreamKind) -> Int { ledger.count(stream) }

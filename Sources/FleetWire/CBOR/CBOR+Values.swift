@@ -11,7 +11,9 @@ extension CBOR {
     package static func fields<Key: FieldKey>(_ entries: KeyValuePairs<Key, CBOR?>) -> CBOR {
         var map: [Entry] = []
         map.reserveCapacity(entries.count)
-        for (key, value) in entries {
+        // By index: an iterator of generic pairs costs more than the entries.
+        for index in 0..<entries.count {
+            let (key, value) = entries[index]
             if let value { map.append(Entry(key: .unsigned(key.rawValue), value: value)) }
         }
         return .map(map)

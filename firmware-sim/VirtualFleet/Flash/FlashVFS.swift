@@ -1,3 +1,4 @@
+import FleetStore
 import GRDBSQLite
 import Glibc
 import Synchronization
@@ -13,6 +14,7 @@ enum FlashVFS {
 
     /// Makes a disk reachable under `root` + `name`; gives that path.
     static func mount(_ flash: Flash, as name: String) -> String {
+        SQLiteSettings.apply
         isRegistered
         mounts.withLock { $0[name] = flash }
         return root + name

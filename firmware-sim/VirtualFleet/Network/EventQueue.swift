@@ -3,14 +3,18 @@
 ///
 /// `@unchecked Sendable`: a world is worked on by one task at a time.
 final class EventQueue: @unchecked Sendable {
+    /// Plain numbers: what a heap moves about most must cost least.
     private struct Entry {
         let time: Int64
         let number: UInt64
-        let work: () -> Void
+        /// Where its work lies.
+        let place: Int
     }
 
     private(set) var now: Int64 = 0
     private var heap: [Entry] = []
+    private var works: [(() -> Void)?] = []
+    private var freePlaces: [Int] = []
     private var number: UInt64 = 0
     /// Events so far: names a moment in a trace.
     private(set) var step = 0
@@ -21,7 +25,7 @@ final class EventQueue: @unchecked Sendable {
 
     func schedule(at time: Int64, _ work: @escaping () -> Void) {
         number += 1
-        heap.append(Entry(time: max(time, now), number: number, work: work))
+        heap.append(Entry(time: max(time, now), number: number, place: keep(work)))
         var child = heap.count - 1
         while child > 0, isEarlier(child, (child - 1) / 2) {
             heap.swapAt(child, (child - 1) / 2)
@@ -39,11 +43,25 @@ final class EventQueue: @unchecked Sendable {
         }
         now = first.time
         step += 1
-        return first.work
+        freePlaces.append(first.place)
+        return works[first.place].take()
     }
 
     /// Forgets everything that is due: the end of time.
-    func removeAll() { heap.removeAll() }
+    func removeAll() {
+        heap.removeAll()
+        works.removeAll()
+        freePlaces.removeAll()
+    }
+
+    private func keep(_ work: @escaping () -> Void) -> Int {
+        if let place = freePlaces.popLast() {
+            works[place] = work
+            return place
+        }
+        works.append(work)
+        return works.count - 1
+    }
 
     private func sink() {
         var parent = 0

@@ -214,14 +214,18 @@ final class BrokerSession {
 /// A subscription filter of MQTT (section 4.7): `+` for one level, `#` at the end for all below.
 struct TopicFilter {
     let text: String
+    /// What every topic that matches begins with.
+    private let beginning: Substring.UTF8View
     private let levels: [Substring]
 
     init(_ text: String) {
         self.text = text
+        beginning = text.prefix { $0 != "+" && $0 != "#" }.utf8
         levels = text.split(separator: "/", omittingEmptySubsequences: false)
     }
 
     func matches(_ topic: String) -> Bool {
+        guard topic.utf8.starts(with: beginning) else { return false }
         var rest = topic[...]
         for (index, level) in levels.enumerated() {
             if level == "#" { return true }
