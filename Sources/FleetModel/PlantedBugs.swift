@@ -32,4 +32,6 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     package static let unverifiedImage = Self(rawValue: 1 << 10)
     /// Whoever signed: a manifest is trusted with one signature.
     package static let oneSignature = Self(rawValue: 1 << 11)
+    /// A slot asks to be woken at once for what a failed store holds back, again and again.
+    package static let wakeInVain = Self(rawValue: 1 << 12)
 }

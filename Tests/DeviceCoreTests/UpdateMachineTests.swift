@@ -460,6 +460,9 @@ struct UpdateMachineTests {
             let accepted = world.machine.state.accepted[Fixture.model]?.counter ?? 0
             world.feed(event)
             if !world.hasPower { try world.reboot() }
+            if case .tick = event {
+                #expect(world.machine.wakeAt(world.now).map { $0 > world.now } ?? true, "a tick leaves nothing due")
+            }
             #expect(world.machine.state.accepted[Fixture.model]?.counter ?? 0 >= min(accepted, 1))
             let may = [world.machine.state.serving?.release, world.machine.state.champion?.release]
             #expect(may.contains(world.serving?.release))

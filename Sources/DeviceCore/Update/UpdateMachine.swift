@@ -61,8 +61,12 @@ public struct UpdateMachine: Sendable {
     public mutating func adopt(_ limits: UpdateLimits) { self.limits = limits }
 
     /// When `tick` is due, or nil if time alone changes nothing.
+    ///
+    /// After a failed store nothing is due before the next attempt: a full disk would else keep the processor busy with
+    /// what it holds back.
     public func wakeAt(_ now: Instant) -> Instant? {
-        .earlier(storeAgainAt, phaseWakeAt(now))
+        if bugs.contains(.wakeInVain) { return .earlier(storeAgainAt, phaseWakeAt(now)) }
+        return storeAgainAt ?? phaseWakeAt(now)
     }
 
     /// Where the slot stands, as the device reports it. `receipts`: newest last.

@@ -14,6 +14,7 @@ public enum Mutation: String, CaseIterable, Sendable {
     case activateUnproved = "activate-unproved"
     case forgetPrevious = "forget-previous"
     case loseGeneration = "lose-generation"
+    case wakeInVain = "wake-in-vain"
 
     /// What the bug does, in a line.
     public var summary: String {
@@ -30,6 +31,7 @@ public enum Mutation: String, CaseIterable, Sendable {
         case .activateUnproved: "a candidate serves without its golden proof"
         case .forgetPrevious: "a commit forgets the release before"
         case .loseGeneration: "an older desired document replaces a newer one"
+        case .wakeInVain: "on a full disk a device is awake all the time, and gets nowhere"
         }
     }
 
@@ -47,6 +49,7 @@ public enum Mutation: String, CaseIterable, Sendable {
         case .activateUnproved: .activateUnproved
         case .forgetPrevious: .forgetPrevious
         case .loseGeneration: .loseGeneration
+        case .wakeInVain: .wakeInVain
         }
     }
 }

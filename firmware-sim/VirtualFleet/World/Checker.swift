@@ -43,6 +43,9 @@ final class Checker {
     /// Old desired documents by device: for those who replay them.
     private(set) var documents: [DeviceID: [[UInt8]]] = [:]
 
+    /// Timers of a device that may go off in one second: three times what the busiest of the first 1,000 seeds has.
+    static let timersPerSecond = 300
+
     /// Violations beyond which a world is not worth going on with.
     static let violationLimit = 20
 
@@ -56,6 +59,10 @@ final class Checker {
         world.trace(.violation, device?.index ?? -1) { "VIOLATION \(device?.id.text ?? ""): \(text)" }
         violations.append(
             Violation(step: world.queue.step, time: world.queue.now, device: device?.id.text, text: text))
+    }
+
+    func restless(_ device: VirtualDevice) {
+        found("is awake more than \(Self.timersPerSecond) times in a second", device: device)
     }
 
     // MARK: What serves

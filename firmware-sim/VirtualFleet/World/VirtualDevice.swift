@@ -187,6 +187,9 @@ final class VirtualDevice: @unchecked Sendable {
         return link
     }
 
+    /// More timers went off than a device can have use for.
+    func isRestless() { world.checker.restless(self) }
+
     private func hear(_ notice: DeviceNotice) {
         guard !flash.isDead else { return }
         world.checker.heard(self, notice)
@@ -236,6 +239,8 @@ final class VirtualLoop: DeviceLoop, @unchecked Sendable {
     private var timers: Set<UInt64> = []
     private var number: UInt64 = 0
     var isOver = false
+    /// Timers that went off in the second at hand.
+    private var timersSpent = (second: Int64(0), count: 0)
 
     init(device: VirtualDevice, queue: EventQueue) {
         self.device = device
@@ -251,9 +256,18 @@ final class VirtualLoop: DeviceLoop, @unchecked Sendable {
         let id = number
         timers.insert(id)
         queue.schedule(after: max(1, milliseconds)) { [self] in
-            if timers.remove(id) != nil { run(work) }
+            guard timers.remove(id) != nil else { return }
+            countTimer()
+            run(work)
         }
         return TimerID(rawValue: id)
+    }
+
+    private func countTimer() {
+        let second = queue.now / 1000
+        if timersSpent.second != second { timersSpent = (second, 0) }
+        timersSpent.count += 1
+        if timersSpent.count == Checker.timersPerSecond + 1 { device?.isRestless() }
     }
 
     func cancel(_ timer: TimerID) { timers.remove(timer.rawValue) }
