@@ -31,8 +31,7 @@ extension DeviceHost {
     /// instant, and what all have to say of it must not come at one instant too.
     private var logInterval: Interval {
         let interval = (desired?.policy ?? DevicePolicy()).reportInterval.milliseconds
-        let chance = Int64(boot.prefix(2), radix: 16) ?? 0
-        return Interval(milliseconds: interval + interval * chance / 1024)
+        return Interval(milliseconds: interval + interval * Int64(chanceOfBoot) / 1024)
     }
 
     func closeLogIfDue(at now: Instant) {

@@ -15,6 +15,8 @@ public final class DeviceHost: @unchecked Sendable {
     package let platform: DevicePlatform
     /// Names this start of the host: random, 16 hexadecimal characters.
     public let boot: String
+    /// What devices that started at one instant may differ by.
+    let chanceOfBoot: UInt8
     let observer: @Sendable (DeviceNotice) -> Void
     let trust: TrustCheck
 
@@ -90,7 +92,9 @@ public final class DeviceHost: @unchecked Sendable {
         try opened.unseal(with: configuration.signingKey, sealsNew: configuration.sealsSamples)
         (store, storeProblem, isFrozen) = (opened.store, opened.problem, opened.isFrozen)
         marker = platform.makeMarker(configuration.folder)
-        boot = Hexadecimal.text(try platform.randomBytes(8))
+        let name = try platform.randomBytes(8)
+        boot = Hexadecimal.text(name)
+        chanceOfBoot = name.first ?? 0
         let fresh = try platform.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
         random = SeededGenerator(seed: configuration.seed ?? fresh)
         trust = TrustCheck(functions: platform.trust, bugs: platform.bugs)

@@ -258,12 +258,8 @@ final class FlashFile: @unchecked Sendable {
     }
 
     func write(_ source: UnsafeRawBufferPointer, at offset: Int) {
-        let end = offset + source.count
-        Self.grow(&bytes, to: end)
-        bytes.withUnsafeMutableBytes {
-            UnsafeMutableRawBufferPointer(rebasing: $0[offset..<end]).copyMemory(from: source)
-        }
-        pending.append(.write(offset..<end))
+        Self.put(source, at: offset, in: &bytes)
+        pending.append(.write(offset..<offset + source.count))
     }
 
     func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
@@ -293,11 +289,15 @@ final class FlashFile: @unchecked Sendable {
         pending.removeAll(keepingCapacity: true)
     }
 
-    /// Appends zeros; files grow by pages, so that room is made for many at once.
-    private static func grow(_ bytes: inout [UInt8], to count: Int) {
-        guard bytes.count < count else { return }
-        if bytes.capacity < count { bytes.reserveCapacity(max(count, 2 * bytes.count)) }
-        bytes.append(contentsOf: repeatElement(0, count: count - bytes.count))
+    /// Writes over what is there and appends the rest; what lies between the end and `offset` becomes zeros.
+    private static func put(_ source: UnsafeRawBufferPointer, at offset: Int, in bytes: inout [UInt8]) {
+        if bytes.count < offset { bytes.append(contentsOf: repeatElement(0, count: offset - bytes.count)) }
+        let overlap = min(source.count, bytes.count - offset)
+        bytes.withUnsafeMutableBytes {
+            UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + overlap])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<overlap]))
+        }
+        bytes.append(contentsOf: source[overlap...])
     }
 
     /// Changes beyond which the whole file is copied.
@@ -346,12 +346,8 @@ final class FlashFile: @unchecked Sendable {
         case .write(let range):
             let range = range.clamped(to: 0..<bytes.count)
             guard !range.isEmpty else { return }
-            Self.grow(&target, to: range.upperBound)
-            bytes.withUnsafeBytes { source in
-                target.withUnsafeMutableBytes { target in
-                    UnsafeMutableRawBufferPointer(rebasing: target[range]).copyMemory(
-                        from: UnsafeRawBufferPointer(rebasing: source[range]))
-                }
+            bytes.withUnsafeBytes {
+                Self.put(UnsafeRawBufferPointer(rebasing: $0[range]), at: range.lowerBound, in: &target)
             }
         }
     }
