@@ -202,6 +202,8 @@ final class VirtualController: @unchecked Sendable {
         }
     }
 
+    var hasWork: Bool { !steps.isEmpty }
+
     /// Does what is due. Called between events; nothing else happens meanwhile.
     func work() async {
         while !steps.isEmpty, let stepped {

@@ -81,7 +81,7 @@ final class World: @unchecked Sendable {
         var hasConverged = false
         while let next = queue.next, next < plan.heal + plan.patience, checker.violations.isEmpty {
             queue.pop()?()
-            await controller.work()
+            if controller.hasWork { await controller.work() }
             if queue.now > quietAt, queue.step % 64 == 0, hasSettled(), hasArrived() {
                 hasConverged = true
                 break
