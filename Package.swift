@@ -91,7 +91,7 @@ var targets: [Target] = [
     .target(name: "FleetCrypto", dependencies: ["COpenSSL", "FleetModel"], swiftSettings: compact),
     .target(name: "FleetWire", dependencies: ["FleetModel", "Sketches"], swiftSettings: compact),
     .target(name: "DeviceCore", dependencies: ["FleetModel", "FleetWire", "Sketches"], swiftSettings: compact),
-    .target(name: "MQTTTransport", dependencies: ["CMosquitto", "FleetCrypto", "FleetWire"], swiftSettings: compact),
+    .target(name: "MQTTTransport", dependencies: ["CMosquitto", "FleetCrypto", "FleetWire", "Sketches"], swiftSettings: compact),
     .target(
         name: "DeviceHost",
         dependencies: [
@@ -123,7 +123,7 @@ var targets: [Target] = [
     .testTarget(
         name: "DeviceCoreTests", dependencies: ["DeviceCore", "FleetModel", "FleetWire", "Sketches"],
         swiftSettings: strict),
-    .testTarget(name: "MQTTTransportTests", dependencies: ["MQTTTransport"], swiftSettings: strict),
+    .testTarget(name: "MQTTTransportTests", dependencies: ["MQTTTransport", "Sketches"], swiftSettings: strict),
     .testTarget(
         name: "DeviceHostTests",
         dependencies: [

@@ -1,4 +1,5 @@
 import Glibc
+import Sketches
 import Synchronization
 import Testing
 
@@ -139,7 +140,7 @@ struct LoopTests {
 struct TimerQueueTests {
     @Test("gives timers back sorted, whatever the order of insertion and cancelling", arguments: [UInt64(1), 2, 3])
     func sorted(seed: UInt64) {
-        var random = SplitMix64(state: seed)
+        var random = SeededGenerator(seed: seed)
         var queue = TimerQueue<Int64>()
         var live: [UInt64: Int64] = [:]
         for id in 0..<2000 as Range<UInt64> {

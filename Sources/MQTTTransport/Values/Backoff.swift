@@ -1,3 +1,5 @@
+import Sketches
+
 /// Bounds of the pause between connection attempts.
 public struct BackoffPolicy: Sendable, Equatable {
     /// Upper bound of the first pause in milliseconds, 1…3_600_000. Default 500.
@@ -29,11 +31,11 @@ public struct Backoff: Sendable, Equatable {
     public let policy: BackoffPolicy
     /// Failures since the last success.
     public private(set) var failures = 0
-    private var random: SplitMix64
+    private var random: SeededGenerator
 
     public init(policy: BackoffPolicy, seed: UInt64) {
         self.policy = policy
-        random = SplitMix64(state: seed)
+        random = SeededGenerator(seed: seed)
     }
 
     /// Counts one more failure and gives the pause before the next attempt.
@@ -49,18 +51,5 @@ public struct Backoff: Sendable, Equatable {
     /// A connection held: the next failure starts again from the first pause.
     public mutating func succeeded() {
         failures = 0
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): one word of state, enough for jitter.
-struct SplitMix64: Sendable, Equatable {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
