@@ -42,6 +42,8 @@ public struct DeviceLimits: Sendable {
     /// Between two reported states of the slots, but for the end of an installation: phases that follow each other
     /// quickly, and the tenths of a quick fetch, make one message.
     static let reportPause = Interval.seconds(2)
+    /// After a report could not be closed, before the next attempt.
+    static let windowPause = Interval.minutes(1)
     /// Between two attempts to make room among spooled samples.
     static let thinningPause = Interval.minutes(1)
     /// Reports and samples that are looked at when room is made.

@@ -100,7 +100,9 @@ extension UpdateMachine {
     }
 
     private mutating func retryAfterStoreFailure(at now: Instant) -> [UpdateAction] {
-        switch state.phase {
+        let ended = endQuarantine(at: now)
+        guard ended.isEmpty else { return ended }
+        return switch state.phase {
         case .idle, .committed, .failed, .rolledBack: wish.map { desire($0, at: now) } ?? []
         case .staged, .proving: state.candidate.map { prove($0) } ?? []
         case .waiting: activateIfDue(at: now)

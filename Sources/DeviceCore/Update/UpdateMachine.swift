@@ -23,7 +23,10 @@ public struct UpdateMachine: Sendable {
     private var durable: SlotState
     /// Storing failed; the machine tries again then.
     var storeAgainAt: Instant?
+    /// One after the other.
     private var storeFailures = 0
+    /// The last event asked for a store: unless the next one says that it failed, it did not.
+    private var isStoring = false
     /// The images that were intact at a start whose outcome is being stored.
     private var storingStart: Set<Digest>?
     /// The same of a start that could not be stored: until it is, the champion serves and nothing else happens.
@@ -44,7 +47,11 @@ public struct UpdateMachine: Sendable {
     /// Takes one event and says what to do. Never traps, whatever the order of events.
     public mutating func handle(_ event: UpdateEvent, at now: Instant) -> [UpdateAction] {
         let before = state
-        if !event.isStoreFailure { storingStart = nil }
+        if !event.isStoreFailure {
+            storingStart = nil
+            if isStoring { storeFailures = 0 }
+        }
+        isStoring = false
         var actions = unfinishedStart.map { startAgain($0, event, at: now) } ?? respond(to: event, at: now)
         if actions.stores {
             actions.keepFirstStore()
@@ -53,12 +60,16 @@ public struct UpdateMachine: Sendable {
             if state.stores > limits.stores, !state.phase.isFinal { actions = breakLoop(at: now) }
             durable = before
             storeAgainAt = nil
+            isStoring = true
         }
         return actions
     }
 
     /// Other limits from now on.
     public mutating func adopt(_ limits: UpdateLimits) { self.limits = limits }
+
+    /// After a failed store: when the next attempt is due.
+    public var heldBackUntil: Instant? { storeAgainAt }
 
     /// When `tick` is due, or nil if time alone changes nothing.
     ///

@@ -31,7 +31,7 @@ extension DeviceHost {
     /// instant, and what all have to say of it must not come at one instant too.
     private var logInterval: Interval {
         let interval = (desired?.policy ?? DevicePolicy()).reportInterval.milliseconds
-        return Interval(milliseconds: interval + interval * Int64(chanceOfBoot) / 1024)
+        return Interval(milliseconds: interval + interval * Int64(spreadOfBoot) / 1024)
     }
 
     func closeLogIfDue(at now: Instant) {

@@ -16,7 +16,7 @@ public final class DeviceHost: @unchecked Sendable {
     /// Names this start of the host: random, 16 hexadecimal characters.
     public let boot: String
     /// What devices that started at one instant may differ by.
-    let chanceOfBoot: UInt8
+    let spreadOfBoot: UInt8
     let observer: @Sendable (DeviceNotice) -> Void
     let trust: TrustCheck
 
@@ -94,7 +94,7 @@ public final class DeviceHost: @unchecked Sendable {
         marker = platform.makeMarker(configuration.folder)
         let name = try platform.randomBytes(8)
         boot = Hexadecimal.text(name)
-        chanceOfBoot = name.first ?? 0
+        spreadOfBoot = name.first ?? 0
         let fresh = try platform.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
         random = SeededGenerator(seed: configuration.seed ?? fresh)
         trust = TrustCheck(functions: platform.trust, bugs: platform.bugs)

@@ -56,7 +56,13 @@ extension SlotHost {
 
     /// The disk did not take it: once more in a minute.
     private func retrySoon(_ work: @escaping @Sendable (SlotHost) -> Void) {
-        host.loop.schedule(after: Self.steadyMilliseconds) { [weak host] in host?.slots[.agent].map(work) }
+        guard !isRetrying else { return }
+        isRetrying = true
+        host.loop.schedule(after: Self.steadyMilliseconds) { [weak host] in
+            guard let slot = host?.slots[.agent] else { return }
+            slot.isRetrying = false
+            work(slot)
+        }
     }
 
     private func release(of program: Digest) -> Digest? {
@@ -112,9 +118,13 @@ extension SlotHost {
     }
 
     private func giveUp(_ wanted: HeldRelease?, isTrial: Bool) {
+        // Meanwhile nothing is switched: a rollback that cannot be stored either would lead back here at once.
+        if isTrial, let wanted {
+            feed(.abandoned(release: wanted.release, detail: "the device could not note that it is to be started"))
+        }
         isSwitching = false
-        guard isTrial, let wanted else { return retrySoon { $0.runWantedAgent() } }
-        feed(.abandoned(release: wanted.release, detail: "the device could not note that it is to be started"))
+        if isTrial, machine.state.phase != .probation { return runWantedAgent() }
+        retrySoon { $0.runWantedAgent() }
     }
 
     /// The committed program runs: the record says so too.
@@ -149,7 +159,9 @@ extension SlotHost {
     func machineWakeAt(_ now: Instant) -> Instant? {
         guard isAgent, machine.state.phase == .probation else { return machine.wakeAt(now) }
         if isHealthy { return machine.wakeAt(now) }
-        return answering == nil ? nil : startedAt.advanced(by: host.configuration.limits.agentConfirm)
+        guard answering != nil else { return nil }
+        let due = startedAt.advanced(by: host.configuration.limits.agentConfirm)
+        return machine.heldBackUntil.map { max($0, due) } ?? due
     }
 
     func tickMachine(at now: Instant) {

@@ -140,7 +140,7 @@ extension SlotHost {
     /// When the window is to be closed; nil while it is empty, or while the spool has no room and it goes on growing.
     var windowDue: Instant? {
         guard let window, !window.isEmpty, host.spooler.mayTakeReport else { return nil }
-        return window.dueAt(reportInterval)
+        return max(window.dueAt(reportInterval), windowHeldUntil)
     }
 
     func closeWindowIfDue(at now: Instant) {
@@ -164,6 +164,7 @@ extension SlotHost {
                 key, parts: [report.encoded()], at: now, flushAfter: host.configuration.limits.flushDelay)
         } catch {
             host.note(.problem("\(error)"))
+            windowHeldUntil = now.advanced(by: DeviceLimits.windowPause)
         }
         host.syncJournal()
     }

@@ -26,6 +26,10 @@ final class SlotHost {
     let startedAt: Instant
     /// Another program is about to take this one's place.
     var isSwitching = false
+    /// A wait for another attempt is under way.
+    var isRetrying = false
+    /// Before this no report is closed: closing one failed.
+    var windowHeldUntil = Instant.epoch
     /// In the agent's slot: a program was left, and the state does not know it yet.
     var isVerdictOpen = false
 
