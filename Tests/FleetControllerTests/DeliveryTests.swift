@@ -97,29 +97,62 @@ struct DeliveryTests {
         let image = try #require(release.manifest.parts.first).image.digest
         let delivery = try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) })
         let whole = try fleet.controller.blobs.read(delivery.file)
-        let handle = try FileHandle(forWritingTo: fleet.controller.blobs.url(delivery.file))
-        try handle.seek(toOffset: 70_000)
-        try handle.write(contentsOf: [1, 2, 3, 4, 5, 6, 7, 8])
-        try handle.close()
+        try damage(fleet, delivery.file)
         try await service.round()
-        #expect(broker.retained[.chunk(image, page: 0, index: 1)] == nil)
         #expect(broker.retained[.blobMap(image)] == nil)
+        #expect(!broker.retained.keys.contains { if case .chunk = $0 { true } else { false } }, "nothing in part")
         let open = try await fleet.read { try AlertRecord.fetchAll($0) }
         #expect(open.map(\.kind) == [.delivery])
         #expect(open.first?.reason.contains("chunk 1 of image") == true)
         // The fleet's other business goes on.
         #expect(broker.retained[.roles] != nil)
-        #expect(broker.retained[.desired(try DeviceID("d1"))] != nil)
+        let digest = try #require(release.record.digest)
+        #expect(broker.retained[.release(digest)] == nil)
+        #expect(broker.retained[.desired(try DeviceID("d1"))] == nil, "it would look for a release that is not there")
 
         fleet.controller.blobs.remove(delivery.file)
         _ = try fleet.controller.blobs.write(whole)
         try await service.round()
         #expect(broker.retained[.blobMap(image)] == nil, "left alone for a while")
-        fleet.clock.advance(DeliveryLimits.failedImagePause)
+        fleet.clock.advance(DeliveryLimits.failedBlobPause)
         try await service.round()
         #expect(broker.retained[.blobMap(image)] != nil)
-        #expect(broker.retained[.release(try #require(release.record.digest))] != nil)
+        #expect(broker.retained[.release(digest)] != nil)
+        #expect(broker.retained[.desired(try DeviceID("d1"))] != nil)
         #expect(try await fleet.read { try AlertRecord.fetchAll($0) }.allSatisfy { $0.closedAt != nil })
+    }
+
+    private func damage(_ fleet: TestFleet, _ file: Digest) throws {
+        let handle = try FileHandle(forWritingTo: fleet.controller.blobs.url(file))
+        try handle.seek(toOffset: 70_000)
+        try handle.write(contentsOf: [1, 2, 3, 4, 5, 6, 7, 8])
+        try handle.close()
+    }
+
+    @Test("what an audit cannot mend is told and tried again")
+    func unmended() async throws {
+        let (fleet, release) = try await fleet()
+        let service = service(fleet)
+        try await service.round()
+        try report()
+        let image = try #require(release.manifest.parts.first).image.digest
+        let chunk = Topic.chunk(image, page: 0, index: 1)
+        let delivery = try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) })
+        let whole = try fleet.controller.blobs.read(delivery.file)
+        try damage(fleet, delivery.file)
+        broker.lose(chunk)
+        service.connected()
+        try await service.round()
+        let open = { try await fleet.read { try AlertRecord.fetchAll($0) }.filter { $0.closedAt == nil } }
+        #expect(try await open().map(\.subject) == [image.short])
+        #expect(broker.retained[chunk] == nil)
+
+        fleet.controller.blobs.remove(delivery.file)
+        _ = try fleet.controller.blobs.write(whole)
+        fleet.clock.advance(DeliveryLimits.failedBlobPause)
+        try await service.round()
+        #expect(broker.retained[chunk] != nil)
+        #expect(try await open().isEmpty)
     }
 
     @Test("a desired document names the release and rises with every change")

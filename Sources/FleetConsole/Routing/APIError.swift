@@ -77,7 +77,8 @@ extension APIError {
     static func tooLarge(_ limit: Int, setting: String? = nil) -> APIError {
         APIError(
             .contentTooLarge, "tooLarge", "The body is larger than the limit of \(limit) bytes.",
-            hint: setting.map { "Raise \($0) of the controller." } ?? "Send it in smaller parts.")
+            hint: setting.map { "Raise \($0) of the controller." }
+                ?? "Send it in smaller parts; a model as application/octet-stream.")
     }
 
     static func conflict(_ message: String, hint: String) -> APIError {

@@ -25,8 +25,8 @@ enum DeliveryLimits {
     static let fetchesPerDevice = 4
     /// Devices whose requests wait for an answer.
     static let fetchingDevices = 4096
-    /// An image whose delivery failed is tried again after this long.
-    static let failedImagePause = Interval.minutes(5)
+    /// A blob whose delivery failed, or a difference that could not be made, is tried again after this long.
+    static let failedBlobPause = Interval.minutes(5)
     /// How often it is looked for pairs of images whose difference is missing.
     static let deltaPause = Duration.seconds(5)
     /// Differences that are made to one image: from the bases that most devices run.

@@ -17,12 +17,31 @@ extension DeliveryService {
         try await auditDesired(seen, reported)
         try await auditReleases(seen)
         let deliveries = try await context.read { try DeliveryRecord.all($0, where: "publishedAt IS NOT NULL") }
-        for delivery in deliveries {
-            try await isolate(delivery.image) {
-                try await auditBlob(delivery, mapSeen: seen[.blobMap(delivery.blob)])
+        held.withLock { $0.unmended = Set(deliveries.map(\.blob)) }
+        for delivery in deliveries { try await audit(delivery, mapSeen: seen[.blobMap(delivery.blob)]) }
+        held.withLock { $0.isAudited = true }
+    }
+
+    /// Blobs that an audit could not make whole, once more.
+    func mend() async throws {
+        for blob in held.withLock({ $0.unmended }).sorted(by: { $0.hex < $1.hex }) where !isResting(blob) {
+            let delivery = try await context.read {
+                try DeliveryRecord.first(
+                    $0, where: "blob = ? AND publishedAt IS NOT NULL", [blob])
+            }
+            if let delivery {
+                try await audit(delivery, mapSeen: nil)
+            } else {
+                held.withLock { _ = $0.unmended.remove(blob) }
             }
         }
-        held.withLock { $0.isAudited = true }
+    }
+
+    private func audit(_ delivery: DeliveryRecord, mapSeen: Digest?) async throws {
+        try await isolate(delivery.blob, base: delivery.base) {
+            try await auditBlob(delivery, mapSeen: mapSeen)
+            held.withLock { _ = $0.unmended.remove(delivery.blob) }
+        }
     }
 
     /// Subscribes, gathers the retained messages that come, and unsubscribes.
@@ -78,10 +97,7 @@ extension DeliveryService {
         if !missing.isEmpty {
             context.logger.warning(
                 "the broker lost chunks", metadata: ["blob": "\(delivery.blob.short)", "chunks": "\(missing.count)"])
-            // Whatever keeps this one from being mended, the rounds go on trying.
-            try await markUnpublished(delivery)
             try await seed(delivery, map, chunks: missing)
-            try await markPublished(delivery)
         }
         if mapSeen != SHA256.hash(delivery.map) {
             try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)

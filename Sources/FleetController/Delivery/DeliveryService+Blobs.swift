@@ -18,7 +18,7 @@ extension DeliveryService {
 
     private func encode(_ image: Digest) async throws {
         let key = try await context.write { database, _ in try ImageKeys.key(database, of: image) }
-        let encoded = try await encoding.run { [blobs = context.blobs] in
+        let encoded = try await background.run { [blobs = context.blobs] in
             try ImageEncoder(blobs: blobs).full(image, key: key)
         }
         let now = context.now()
@@ -46,25 +46,40 @@ extension DeliveryService {
                 }
                 continue
             }
-            try await isolate(delivery.image) {
-                let map = try BlobMap(decoding: [UInt8](delivery.map))
-                try await seed(delivery, map, chunks: Array(map.chunks.indices))
-                try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)
-                held += delivery.bytes
-                try await markPublished(delivery)
-            }
+            try await isolate(delivery.blob, base: delivery.base) { try await publish(delivery) }
+            if !isResting(delivery.blob) { held += delivery.bytes }
         }
         let overflow = byRequest
         self.held.withLock { $0.byRequest = overflow }
     }
 
-    func markUnpublished(_ delivery: DeliveryRecord) async throws {
+    /// Gives the broker a blob. What cannot be given whole is not left there in part.
+    private func publish(_ delivery: DeliveryRecord) async throws {
+        let map = try BlobMap(decoding: [UInt8](delivery.map))
+        do {
+            try await seed(delivery, map, chunks: Array(map.chunks.indices))
+            try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)
+        } catch let error where !Self.endsRound(error) {
+            try await withdraw(delivery, map)
+            throw error
+        }
+        try await markPublished(delivery)
+    }
+
+    private func withdraw(_ delivery: DeliveryRecord, _ map: BlobMap) async throws {
+        try await deliver(.blobMap(delivery.blob), [], priority: .control)
+        for index in map.chunks.indices {
+            try await deliver(map.topic(ofChunk: index, in: delivery.blob), [], priority: .bulk)
+        }
+    }
+
+    private func markUnpublished(_ delivery: DeliveryRecord) async throws {
         try await context.write { database, _ in
             try database.run("UPDATE delivery SET publishedAt = NULL WHERE blob = ?", [delivery.blob])
         }
     }
 
-    func markPublished(_ delivery: DeliveryRecord) async throws {
+    private func markPublished(_ delivery: DeliveryRecord) async throws {
         let now = context.now()
         let fallback = context.configuration.devicePolicy
         try await context.write { database, changes in
@@ -142,7 +157,13 @@ extension DeliveryService {
             asked.filter { limiter.allow(.init(blob: need.blob, chunk: $0), at: now) }
         }
         let withMap = reseeds.withLock { $0.allow(.init(blob: need.blob, chunk: nil), at: now) }
-        if !allowed.isEmpty { try await seed(delivery, map, chunks: allowed) }
+        do {
+            if !allowed.isEmpty { try await seed(delivery, map, chunks: allowed) }
+        } catch let error where !Self.endsRound(error) {
+            // The next round looks at the whole blob, and tells of what it finds.
+            held.withLock { _ = $0.unmended.insert(need.blob) }
+            throw error
+        }
         if withMap { try await deliver(.blobMap(need.blob), [UInt8](delivery.map), priority: .control) }
     }
 
@@ -168,11 +189,7 @@ extension DeliveryService {
     /// no device runs any more.
     func clear(_ unused: [DeliveryRecord]) async throws {
         for delivery in unused {
-            let map = try BlobMap(decoding: [UInt8](delivery.map))
-            try await deliver(.blobMap(delivery.blob), [], priority: .control)
-            for index in map.chunks.indices {
-                try await deliver(map.topic(ofChunk: index, in: delivery.blob), [], priority: .bulk)
-            }
+            try await withdraw(delivery, BlobMap(decoding: [UInt8](delivery.map)))
             try await markUnpublished(delivery)
         }
     }

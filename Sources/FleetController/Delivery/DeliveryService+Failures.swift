@@ -1,57 +1,81 @@
 import FleetModel
 import FleetStore
+import FleetWire
+import GRDB
 import Synchronization
 
-/// An image that cannot be delivered for a reason of its own, such as a damaged file, holds up no other.
+/// A blob that cannot be delivered for a reason of its own, such as a damaged file, holds up no other.
 extension DeliveryService {
-    /// Does one image's part of a round. Its failure opens an alert and is tried again after `failedImagePause`; what ends
-    /// the round is a broker that does not take what it is given.
-    func isolate(_ image: Digest, _ body: () async throws -> Void) async throws {
-        guard !isResting(image) else { return }
+    /// Does one blob's part of a round. Its failure opens an alert and is tried again after `failedBlobPause`; what ends
+    /// the round is a broker that does not take what it is given, and a database that does not.
+    ///
+    /// - Parameter base: what the blob is a difference to; nil: it is a whole image.
+    func isolate(_ blob: Digest, base: Digest? = nil, _ body: () async throws -> Void) async throws {
+        guard !isResting(blob) else { return }
         do {
             try await body()
+            held.withLock { $0.failed[blob] = nil }
         } catch let error where Self.endsRound(error) {
             throw error
         } catch {
-            held.withLock { $0.failed[image] = context.now() }
-            context.logFailure(of: "delivery of image \(image.short)", error)
-            return try await tellFailure(of: image, error)
+            held.withLock {
+                $0.failed[blob] = context.now()
+                $0.mayHaveAlerts = true
+            }
+            context.logFailure(of: "delivery of \(blob.short)", error)
+            try await tellFailure(of: blob, base: base, error)
         }
-        held.withLock { $0.failed[image] = nil }
-        try await closeFailure(of: image)
     }
 
-    private func isResting(_ image: Digest) -> Bool {
-        guard let failedAt = held.withLock({ $0.failed[image] }) else { return false }
+    /// Whether the blob's last attempt failed a short while ago.
+    func isResting(_ blob: Digest) -> Bool {
+        guard let failedAt = held.withLock({ $0.failed[blob] }) else { return false }
         let now = context.now()
-        return now >= failedAt && now.since(failedAt) < DeliveryLimits.failedImagePause
+        return now >= failedAt && now.since(failedAt) < DeliveryLimits.failedBlobPause
     }
 
-    private static func endsRound(_ error: any Error) -> Bool {
-        error is CancellationError || (error as? ControllerError)?.code == .unavailable
+    static func endsRound(_ error: any Error) -> Bool {
+        error is CancellationError || error is DatabaseError || (error as? ControllerError)?.code == .unavailable
     }
 
-    private func fingerprint(_ image: Digest) -> String { "delivery/\(image.hex)" }
+    private static let fingerprintStart = "delivery/"
 
-    private func tellFailure(of image: Digest, _ error: any Error) async throws {
+    private func tellFailure(of blob: Digest, base: Digest?, _ error: any Error) async throws {
         let now = context.now()
+        let minutes = DeliveryLimits.failedBlobPause.milliseconds / 60_000
+        let effect =
+            base == nil
+            ? "Devices keep what they run, and are told of no release that needs it."
+            : "Devices pull the whole image instead."
         let condition = AlertCondition(
-            fingerprint: fingerprint(image), kind: .delivery, severity: .critical, subject: image.short,
-            title: "An image cannot be delivered", reason: "\(error)",
-            action: """
-                Devices keep what they run. Mend what the reason names; it is tried again every \
-                \(DeliveryLimits.failedImagePause.milliseconds / 60_000) minutes, and at once after a restart.
-                """)
+            fingerprint: Self.fingerprintStart + blob.hex, kind: .delivery,
+            severity: base == nil ? .critical : .warning, subject: blob.short,
+            title: base == nil ? "An image cannot be delivered" : "A difference between images cannot be delivered",
+            reason: "\(error)",
+            action: "\(effect) Mend what the reason names; it is tried again every \(minutes) minutes.")
         try await context.write { database, changes in
             try AlertBook.open(database, condition, at: now, changes: &changes)
         }
     }
 
-    private func closeFailure(of image: Digest) async throws {
-        let (fingerprint, now) = (fingerprint(image), context.now())
-        guard try await context.read({ try AlertBook.openAlert($0, fingerprint) }) != nil else { return }
+    /// Closes the alerts of blobs that were delivered since, or that nobody needs any more.
+    func closeAlerts(_ needs: DeliveryNeeds) async throws {
+        guard held.withLock({ $0.mayHaveAlerts }) else { return }
+        let waiting = Set(needs.unencoded + needs.blobs.map(\.blob)).union(held.withLock { $0.unmended })
+        let now = context.now()
         try await context.write { database, changes in
-            try AlertBook.close(database, fingerprint: fingerprint, at: now, changes: &changes)
+            let open: [String] = try database.values(
+                "SELECT fingerprint FROM alert WHERE closedAt IS NULL AND fingerprint LIKE ?",
+                [Self.fingerprintStart + "%"])
+            for fingerprint in open {
+                let blob = Digest(hex: String(fingerprint.dropFirst(Self.fingerprintStart.count)))
+                if let blob, waiting.contains(blob) { continue }
+                try AlertBook.close(database, fingerprint: fingerprint, at: now, changes: &changes)
+            }
+        }
+        held.withLock { held in
+            held.failed = held.failed.filter { waiting.contains($0.key) }
+            held.mayHaveAlerts = !held.failed.isEmpty
         }
     }
 }

@@ -22,8 +22,12 @@ final class DeliveryService: Sendable {
         var releases: Set<Digest> = []
         /// Images that do not fit below the cap on retained bytes: devices ask for their chunks.
         var byRequest: Set<Digest> = []
-        /// Images that could not be delivered, and when that was tried last.
+        /// Blobs that could not be delivered, and when that was tried last.
         var failed: [Digest: Instant] = [:]
+        /// Blobs of which the broker lost a part and was not yet given it again.
+        var unmended: Set<Digest> = []
+        /// Alerts of failed blobs may be open: of this connection or of one before.
+        var mayHaveAlerts = true
     }
 
     let context: ControllerContext
@@ -32,7 +36,7 @@ final class DeliveryService: Sendable {
     let topics: Topics
     let inbox = AuditInbox()
     let held = Mutex(Held())
-    let encoding: BackgroundWork
+    let background: BackgroundWork
     let reseeds = Mutex(ReseedLimiter())
     /// See `DeliveryLimits.auditSilence`; a simulated broker answers at once.
     let auditSilence: Duration
@@ -43,7 +47,7 @@ final class DeliveryService: Sendable {
     ) {
         self.auditSilence = auditSilence
         self.context = context
-        encoding = BackgroundWork("encoding", context: context)
+        background = BackgroundWork("encoding", context: context)
         self.link = link
         self.wakeup = wakeup
         topics = Topics(prefix: context.configuration.topicPrefix)
@@ -68,20 +72,22 @@ final class DeliveryService: Sendable {
     /// Publishes what is missing.
     func round() async throws {
         if !held.withLock({ $0.isAudited }) { try await audit() }
+        try await mend()
         var needs = try await needs()
         try await publishRoles(needs.roles)
         try await publishTime()
         // What is encoded is published next, and what was published lets releases go.
-        if !needs.unencoded.isEmpty {
+        if !needs.unencoded.allSatisfy(isResting) {
             try await encode(needs.unencoded)
             needs = try await self.needs()
         }
         try await publishBlobs(needs.blobs, retained: needs.retainedBytes)
-        if !needs.blobs.isEmpty { needs = try await self.needs() }
+        if !needs.blobs.allSatisfy({ isResting($0.blob) }) { needs = try await self.needs() }
         try await publishReleases(needs.releases)
-        try await publishDesired(needs.devices)
+        try await publishDesired(try await told(needs))
         try await clearManifests(needs.retired)
         try await clear(needs.unused)
+        try await closeAlerts(needs)
     }
 
     /// What the database says the broker may lack or hold for nothing.
@@ -128,6 +134,20 @@ final class DeliveryService: Sendable {
 
     // MARK: Desired documents
 
+    /// Devices that may be told: not those that would look for a release which an image keeps from being published.
+    private func told(_ needs: DeliveryNeeds) async throws -> [DeviceRecord] {
+        let published = held.withLock { $0.releases }
+        let heldBack = needs.releases.compactMap(\.record.digest).filter { !published.contains($0) }
+        guard !heldBack.isEmpty, !needs.devices.isEmpty else { return needs.devices }
+        let waiting: [DeviceID] = try await context.read { database in
+            let places = databaseQuestionMarks(count: heldBack.count)
+            return try database.values(
+                "SELECT DISTINCT device FROM device_slot WHERE desiredRelease IN (\(places))",
+                StatementArguments(heldBack))
+        }
+        return needs.devices.filter { !Set(waiting).contains($0.id) }
+    }
+
     private func publishDesired(_ waiting: [DeviceRecord]) async throws {
         guard !waiting.isEmpty else { return }
         let taken = await withTaskGroup(of: (DeviceID, Int64)?.self) { group in
@@ -159,8 +179,10 @@ final class DeliveryService: Sendable {
     /// Publishes and throws unless the broker took it.
     func deliver(_ topic: Topic, _ payload: [UInt8], priority: MQTTPriority) async throws {
         let result = await link.publish(topic, payload, priority: priority)
-        guard result == .acknowledged else {
-            throw ControllerError(.unavailable, "the broker did not take \(topic): \(result)")
+        switch result {
+        case .acknowledged: return
+        case .refused(let reason): throw ControllerError(.invalid, "the broker refused \(topic): \(reason)")
+        case .sent, .dropped: throw ControllerError(.unavailable, "the broker did not take \(topic): \(result)")
         }
     }
 }

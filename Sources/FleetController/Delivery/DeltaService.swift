@@ -5,13 +5,16 @@ import Foundation
 import GRDB
 import Logging
 import Metrics
+import Synchronization
 
 /// Makes differences between images in the background, each pair once: from what devices run to what they are to run
 /// next. Delivery publishes those that are worth it.
 final class DeltaService: Sendable {
     private let context: ControllerContext
     private let encoder: ImageEncoder
-    private let work: BackgroundWork
+    private let background: BackgroundWork
+    /// Image and base whose difference could not be made, and when that was tried.
+    private let failed = Mutex<[[Digest]: Instant]>([:])
     private let wakeup = Wakeup()
     /// Called after a difference was made that is worth its while.
     private let made: @Sendable () -> Void
@@ -22,7 +25,7 @@ final class DeltaService: Sendable {
         context: ControllerContext, chunkBytes: Int = WireLimits.chunkBytes, made: @escaping @Sendable () -> Void
     ) {
         self.context = context
-        work = BackgroundWork("deltas", context: context)
+        background = BackgroundWork("deltas", context: context)
         self.made = made
         encoder = ImageEncoder(blobs: context.blobs, chunkBytes: chunkBytes)
     }
@@ -42,11 +45,22 @@ final class DeltaService: Sendable {
     /// Makes what is missing. A pair that fails is tried again in the next round; devices pull the whole meanwhile.
     func round() async {
         do {
-            for pair in try await context.read(Self.missing) where !Task.isCancelled {
-                do { try await make(pair) } catch { context.logFailure(of: "a delta", error) }
+            for pair in try await context.read(Self.missing) where !Task.isCancelled && !isResting(pair) {
+                do { try await make(pair) } catch {
+                    context.logFailure(of: "a delta", error)
+                    failed.withLock { $0[[pair.image, pair.base]] = context.now() }
+                }
             }
         } catch {
             context.logFailure(of: "deltas", error)
+        }
+    }
+
+    private func isResting(_ pair: Pair) -> Bool {
+        let now = context.now()
+        return failed.withLock { failed in
+            failed = failed.filter { now >= $0.value && now.since($0.value) < DeliveryLimits.failedBlobPause }
+            return failed[[pair.image, pair.base]] != nil
         }
     }
 
@@ -82,7 +96,7 @@ final class DeltaService: Sendable {
 
     private func make(_ pair: Pair) async throws {
         let key = try await context.write { database, _ in try ImageKeys.key(database, of: pair.image) }
-        let (full, delta) = try await work.run { [encoder] in
+        let (full, delta) = try await background.run { [encoder] in
             let full = try encoder.full(pair.image, key: key)
             let worthwhile = full.map.bytes / 10 * DeliveryLimits.deltaTenths
             return (full, try encoder.delta(from: pair.base, to: pair.image, below: worthwhile, key: key))

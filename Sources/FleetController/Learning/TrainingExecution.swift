@@ -70,7 +70,7 @@ struct TrainingExecution: Sendable {
             throw TrainingError(
                 .badJob, "metrics.json counts \(metrics.predictions.count) classes, not \(learning.set.classes.count)")
         }
-        let image = try models.compile(onnx)
+        let image = try await models.compiled(onnx)
         let material = try MaterialBuilder(
             learning: learning, normalisation: normalisation, metrics: metrics, seed: parameters.seed
         ).part(version: VersionID(model: run.model, number: 1), image: image.bytes)

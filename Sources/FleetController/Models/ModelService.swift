@@ -9,12 +9,12 @@ import GRDB
 public struct ModelService: Sendable {
     let context: ControllerContext
     let compile: ImageCompiler
-    private let compiling: BackgroundWork
+    private let background: BackgroundWork
 
     init(context: ControllerContext, compile: @escaping ImageCompiler) {
         self.context = context
         self.compile = compile
-        compiling = BackgroundWork("compiling", context: context)
+        background = BackgroundWork("compiling", context: context)
     }
 
     /// Makes a model without versions.
@@ -60,19 +60,9 @@ public struct ModelService: Sendable {
     ) async throws -> VersionRecord {
         try caller.require(.operator, for: "models.push")
         try AgentService.refuse(name)
-        let limit = context.configuration.modelBytesLimit
-        guard onnx.count <= limit else {
-            throw ControllerError(
-                .limitReached, "a model has at most \(limit) bytes",
-                hint: "raise \(ControllerLimits.modelBytesSetting)")
-        }
-        let (onnxDigest, image, compiled) = try await compiling.run { [self] in
-            let compiled: CompiledImage
-            do { compiled = try compile(onnx) } catch {
-                throw ControllerError(.invalid, "the model cannot be compiled: \(error)", hint: "see docs/operators.md")
-            }
-            return (try context.blobs.write(onnx), try context.blobs.write(compiled.bytes), compiled)
-        }
+        let compiled = try await compiled(onnx, waitingLimit: ControllerLimits.waitingModels)
+        let onnxDigest = try context.blobs.write(onnx)
+        let image = try context.blobs.write(compiled.bytes)
         return try await context.perform(Command("models.push", by: caller, role: .operator, subject: name)) {
             database, scope in
             if let same = try ImageRecord.fetchOne(database, key: image) {
@@ -100,6 +90,21 @@ public struct ModelService: Sendable {
             scope.detail = ["onnx": onnxDigest.hex, "image": image.hex, "dataset": lineage.dataset ?? ""]
             scope.changes = [ChangeEvent(.model, name)]
             return try Self.version(database, id)
+        }
+    }
+
+    /// An ONNX file's image, without registering either.
+    func compiled(_ onnx: [UInt8], waitingLimit: Int = .max) async throws -> CompiledImage {
+        let limit = context.configuration.modelBytesLimit
+        guard onnx.count <= limit else {
+            throw ControllerError(
+                .limitReached, "a model has at most \(limit) bytes",
+                hint: "raise \(ControllerLimits.modelBytesSetting)")
+        }
+        return try await background.run(waitingLimit: waitingLimit) { [compile] in
+            do { return try compile(onnx) } catch {
+                throw ControllerError(.invalid, "the model cannot be compiled: \(error)", hint: "see docs/operators.md")
+            }
         }
     }
 

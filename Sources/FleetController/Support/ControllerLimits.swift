@@ -9,6 +9,8 @@ public enum ControllerLimits {
     /// Bytes of an ONNX model that `ControllerConfiguration.modelBytesLimit` may allow: what one file of its format can
     /// have.
     public static let modelBytes = Int(Int32.max)
+    /// Pushed models that are compiled or wait for it; each lies in memory meanwhile.
+    public static let waitingModels = 4
     /// The setting of `ControllerConfiguration.modelBytesLimit`.
     public static let modelBytesSetting = "models.max_bytes"
     /// A program of devices, in bytes.

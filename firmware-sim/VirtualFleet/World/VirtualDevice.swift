@@ -188,7 +188,7 @@ final class VirtualDevice: @unchecked Sendable {
     }
 
     /// More timers went off than a device can have use for.
-    func isRestless() { world.checker.restless(self) }
+    func tellRestless() { world.checker.restless(self) }
 
     private func hear(_ notice: DeviceNotice) {
         guard !flash.isDead else { return }
@@ -267,7 +267,7 @@ final class VirtualLoop: DeviceLoop, @unchecked Sendable {
         let second = queue.now / 1000
         if timersSpent.second != second { timersSpent = (second, 0) }
         timersSpent.count += 1
-        if timersSpent.count == Checker.timersPerSecond + 1 { device?.isRestless() }
+        if timersSpent.count == Checker.timersPerSecond + 1 { device?.tellRestless() }
     }
 
     func cancel(_ timer: TimerID) { timers.remove(timer.rawValue) }
