@@ -134,6 +134,17 @@ final class TestAgent: @unchecked Sendable {
         self.process = nil
     }
 
+    /// Stops it where it is, and waits until it stands (state T of proc(5)).
+    func hold() throws {
+        Glibc.kill(pid, SIGSTOP)
+        let stands = (0..<1000).contains { _ in
+            usleep(1000)
+            let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+            return stat?.contains(") T ") == true
+        }
+        try #require(stands, "a held agent stands")
+    }
+
     /// Ends in order.
     func terminate() -> Int32 {
         guard let process else { return -1 }
