@@ -100,15 +100,19 @@ extension UpdateMachine {
     }
 
     private mutating func retryAfterStoreFailure(at now: Instant) -> [UpdateAction] {
-        let ended = endQuarantine(at: now)
-        guard ended.isEmpty else { return ended }
-        return switch state.phase {
-        case .idle, .committed, .failed, .rolledBack: wish.map { desire($0, at: now) } ?? []
+        switch state.phase {
+        case .idle, .committed, .failed, .rolledBack: askAgain(at: now)
         case .staged, .proving: state.candidate.map { prove($0) } ?? []
         case .waiting: activateIfDue(at: now)
         case .probation: judgeProbation(at: now)
         case .fetching, .verifying: resume(at: now)
         }
+    }
+
+    /// The controller's last wish comes before the end of a quarantine that it may have left behind.
+    private mutating func askAgain(at now: Instant) -> [UpdateAction] {
+        let asked = wish.map { desire($0, at: now) } ?? []
+        return asked.isEmpty ? endQuarantine(at: now) : asked
     }
 
     func phaseWakeAt(_ now: Instant) -> Instant? {

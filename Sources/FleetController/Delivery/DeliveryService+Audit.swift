@@ -12,35 +12,23 @@ import Synchronization
 extension DeliveryService {
     /// Compares what the broker retains with what the database says it was given, and marks what has to be given again.
     func audit() async throws {
+        let connection = held.withLock { $0.connection }
         let seen = await ask([topics.trust, topics.allReleases, topics.allDesired, topics.allBlobMaps], expecting: nil)
         let reported = await ask([topics.allReported], expecting: nil)
         try await auditDesired(seen, reported)
         try await auditReleases(seen)
         let deliveries = try await context.read { try DeliveryRecord.all($0, where: "publishedAt IS NOT NULL") }
-        held.withLock { $0.unmended = Set(deliveries.map(\.blob)) }
         for delivery in deliveries { try await audit(delivery, mapSeen: seen[.blobMap(delivery.blob)]) }
-        held.withLock { $0.isAudited = true }
-    }
-
-    /// Blobs that an audit could not make whole, once more.
-    func mend() async throws {
-        for blob in held.withLock({ $0.unmended }).sorted(by: { $0.hex < $1.hex }) where !isResting(blob) {
-            let delivery = try await context.read {
-                try DeliveryRecord.first(
-                    $0, where: "blob = ? AND publishedAt IS NOT NULL", [blob])
-            }
-            if let delivery {
-                try await audit(delivery, mapSeen: nil)
-            } else {
-                held.withLock { _ = $0.unmended.remove(blob) }
-            }
-        }
+        held.withLock { $0.isAudited = $0.connection == connection }
     }
 
     private func audit(_ delivery: DeliveryRecord, mapSeen: Digest?) async throws {
         try await isolate(delivery.blob, base: delivery.base) {
-            try await auditBlob(delivery, mapSeen: mapSeen)
-            held.withLock { _ = $0.unmended.remove(delivery.blob) }
+            do { try await auditBlob(delivery, mapSeen: mapSeen) } catch let error where !Self.endsRound(error) {
+                // What the broker has of it is no use to anybody. From now on it is a blob that was not given yet.
+                try await withdraw(delivery)
+                throw error
+            }
         }
     }
 

@@ -60,20 +60,19 @@ extension DeliveryService {
             try await seed(delivery, map, chunks: Array(map.chunks.indices))
             try await deliver(.blobMap(delivery.blob), [UInt8](delivery.map), priority: .control)
         } catch let error where !Self.endsRound(error) {
-            try await withdraw(delivery, map)
+            try await withdraw(delivery)
             throw error
         }
         try await markPublished(delivery)
     }
 
-    private func withdraw(_ delivery: DeliveryRecord, _ map: BlobMap) async throws {
+    /// Takes a blob from the broker.
+    func withdraw(_ delivery: DeliveryRecord) async throws {
+        let map = try BlobMap(decoding: [UInt8](delivery.map))
         try await deliver(.blobMap(delivery.blob), [], priority: .control)
         for index in map.chunks.indices {
             try await deliver(map.topic(ofChunk: index, in: delivery.blob), [], priority: .bulk)
         }
-    }
-
-    private func markUnpublished(_ delivery: DeliveryRecord) async throws {
         try await context.write { database, _ in
             try database.run("UPDATE delivery SET publishedAt = NULL WHERE blob = ?", [delivery.blob])
         }
@@ -157,12 +156,8 @@ extension DeliveryService {
             asked.filter { limiter.allow(.init(blob: need.blob, chunk: $0), at: now) }
         }
         let withMap = reseeds.withLock { $0.allow(.init(blob: need.blob, chunk: nil), at: now) }
-        do {
-            if !allowed.isEmpty { try await seed(delivery, map, chunks: allowed) }
-        } catch let error where !Self.endsRound(error) {
-            // The next round looks at the whole blob, and tells of what it finds.
-            held.withLock { _ = $0.unmended.insert(need.blob) }
-            throw error
+        if !allowed.isEmpty {
+            try await isolate(need.blob, base: delivery.base) { try await seed(delivery, map, chunks: allowed) }
         }
         if withMap { try await deliver(.blobMap(need.blob), [UInt8](delivery.map), priority: .control) }
     }
@@ -188,10 +183,7 @@ extension DeliveryService {
     /// Removes blobs from the broker whose last release was retired longer ago than the grace, and differences to what
     /// no device runs any more.
     func clear(_ unused: [DeliveryRecord]) async throws {
-        for delivery in unused {
-            try await withdraw(delivery, BlobMap(decoding: [UInt8](delivery.map)))
-            try await markUnpublished(delivery)
-        }
+        for delivery in unused { try await withdraw(delivery) }
     }
 
     /// Removes manifests of releases that were retired longer ago than the grace.

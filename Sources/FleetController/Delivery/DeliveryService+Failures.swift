@@ -60,22 +60,27 @@ extension DeliveryService {
 
     /// Closes the alerts of blobs that were delivered since, or that nobody needs any more.
     func closeAlerts(_ needs: DeliveryNeeds) async throws {
-        guard held.withLock({ $0.mayHaveAlerts }) else { return }
-        let waiting = Set(needs.unencoded + needs.blobs.map(\.blob)).union(held.withLock { $0.unmended })
+        guard held.withLock({ $0.isAudited && $0.mayHaveAlerts }) else { return }
+        let (byRequest, failed) = held.withLock { ($0.byRequest, $0.failed.keys) }
+        let wanted = Set(needs.unencoded + needs.blobs.map(\.blob)).subtracting(byRequest)
+        let waiting = wanted.union(failed.filter(isResting))
         let now = context.now()
-        try await context.write { database, changes in
+        let isAnyOpen = try await context.write { database, changes in
             let open: [String] = try database.values(
                 "SELECT fingerprint FROM alert WHERE closedAt IS NULL AND fingerprint LIKE ?",
                 [Self.fingerprintStart + "%"])
-            for fingerprint in open {
-                let blob = Digest(hex: String(fingerprint.dropFirst(Self.fingerprintStart.count)))
-                if let blob, waiting.contains(blob) { continue }
+            let over = open.filter { fingerprint in
+                let blob = Digest(hex: fingerprint.dropFirst(Self.fingerprintStart.count))
+                return !(blob.map(waiting.contains) ?? false)
+            }
+            for fingerprint in over {
                 try AlertBook.close(database, fingerprint: fingerprint, at: now, changes: &changes)
             }
+            return over.count < open.count
         }
         held.withLock { held in
             held.failed = held.failed.filter { waiting.contains($0.key) }
-            held.mayHaveAlerts = !held.failed.isEmpty
+            held.mayHaveAlerts = isAnyOpen || !held.failed.isEmpty
         }
     }
 }

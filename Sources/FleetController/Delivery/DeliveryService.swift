@@ -15,6 +15,8 @@ import Synchronization
 final class DeliveryService: Sendable {
     /// What this connection's broker is known to hold.
     struct Held: Sendable {
+        /// Counts the connections of this process.
+        var connection = 0
         var isAudited = false
         var roles: Int64?
         /// When the time was given last.
@@ -24,8 +26,6 @@ final class DeliveryService: Sendable {
         var byRequest: Set<Digest> = []
         /// Blobs that could not be delivered, and when that was tried last.
         var failed: [Digest: Instant] = [:]
-        /// Blobs of which the broker lost a part and was not yet given it again.
-        var unmended: Set<Digest> = []
         /// Alerts of failed blobs may be open: of this connection or of one before.
         var mayHaveAlerts = true
     }
@@ -55,7 +55,7 @@ final class DeliveryService: Sendable {
 
     /// The connection is new: nothing is known of what the broker holds.
     func connected() {
-        held.withLock { $0 = Held() }
+        held.withLock { $0 = Held(connection: $0.connection + 1) }
         wakeup.wake()
     }
 
@@ -72,7 +72,6 @@ final class DeliveryService: Sendable {
     /// Publishes what is missing.
     func round() async throws {
         if !held.withLock({ $0.isAudited }) { try await audit() }
-        try await mend()
         var needs = try await needs()
         try await publishRoles(needs.roles)
         try await publishTime()
@@ -139,13 +138,16 @@ final class DeliveryService: Sendable {
         let published = held.withLock { $0.releases }
         let heldBack = needs.releases.compactMap(\.record.digest).filter { !published.contains($0) }
         guard !heldBack.isEmpty, !needs.devices.isEmpty else { return needs.devices }
-        let waiting: [DeviceID] = try await context.read { database in
+        let waiting: Set<DeviceID> = try await context.read { database in
             let places = databaseQuestionMarks(count: heldBack.count)
-            return try database.values(
-                "SELECT DISTINCT device FROM device_slot WHERE desiredRelease IN (\(places))",
-                StatementArguments(heldBack))
+            let devices: [DeviceID] = try database.values(
+                """
+                SELECT DISTINCT device FROM device_slot
+                WHERE desiredRelease IN (\(places)) AND champion IS NOT desiredRelease
+                """, StatementArguments(heldBack))
+            return Set(devices)
         }
-        return needs.devices.filter { !Set(waiting).contains($0.id) }
+        return needs.devices.filter { !waiting.contains($0.id) }
     }
 
     private func publishDesired(_ waiting: [DeviceRecord]) async throws {

@@ -87,7 +87,7 @@ struct TrainingExecution: Sendable {
             lineage: Lineage(
                 description: run.reason, dataset: run.dataset, datasetVersion: run.datasetVersion, trainingRun: id,
                 trainer: metrics.trainer, parameters: run.parameters, metrics: summary), material: material,
-            by: .controller)
+            waitingLimit: .max, by: .controller)
         try await succeed(version.number, metrics: summary)
     }
 

@@ -52,17 +52,20 @@ public struct ModelService: Sendable {
     /// - Parameters:
     ///   - material: what a release needs beside the image, if it is known already; its version, slot and image are
     ///     filled in here.
+    ///   - waitingLimit: models that may be compiled or wait for it; one more is refused.
     /// - Throws: what the compiler does not support, all at once, or `conflict` if a version has the same image already;
     ///   nothing is registered then.
     public func push(
         _ name: ModelName, onnx: [UInt8], lineage: Lineage = Lineage(), material: ReleasePart? = nil,
-        by caller: Identity
+        waitingLimit: Int = ControllerLimits.waitingModels, by caller: Identity
     ) async throws -> VersionRecord {
         try caller.require(.operator, for: "models.push")
         try AgentService.refuse(name)
-        let compiled = try await compiled(onnx, waitingLimit: ControllerLimits.waitingModels)
-        let onnxDigest = try context.blobs.write(onnx)
-        let image = try context.blobs.write(compiled.bytes)
+        try checkSize(onnx)
+        let (onnxDigest, image, compiled) = try await background.run(waitingLimit: waitingLimit) { [self] in
+            let compiled = try compiledHere(onnx)
+            return (try context.blobs.write(onnx), try context.blobs.write(compiled.bytes), compiled)
+        }
         return try await context.perform(Command("models.push", by: caller, role: .operator, subject: name)) {
             database, scope in
             if let same = try ImageRecord.fetchOne(database, key: image) {
@@ -94,17 +97,23 @@ public struct ModelService: Sendable {
     }
 
     /// An ONNX file's image, without registering either.
-    func compiled(_ onnx: [UInt8], waitingLimit: Int = .max) async throws -> CompiledImage {
+    func compiled(_ onnx: [UInt8]) async throws -> CompiledImage {
+        try checkSize(onnx)
+        return try await background.run { [self] in try compiledHere(onnx) }
+    }
+
+    private func checkSize(_ onnx: [UInt8]) throws {
         let limit = context.configuration.modelBytesLimit
         guard onnx.count <= limit else {
             throw ControllerError(
                 .limitReached, "a model has at most \(limit) bytes",
                 hint: "raise \(ControllerLimits.modelBytesSetting)")
         }
-        return try await background.run(waitingLimit: waitingLimit) { [compile] in
-            do { return try compile(onnx) } catch {
-                throw ControllerError(.invalid, "the model cannot be compiled: \(error)", hint: "see docs/operators.md")
-            }
+    }
+
+    private func compiledHere(_ onnx: [UInt8]) throws -> CompiledImage {
+        do { return try compile(onnx) } catch {
+            throw ControllerError(.invalid, "the model cannot be compiled: \(error)", hint: "see docs/operators.md")
         }
     }
 
