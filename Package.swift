@@ -91,7 +91,9 @@ var targets: [Target] = [
     .target(name: "FleetCrypto", dependencies: ["COpenSSL", "FleetModel"], swiftSettings: compact),
     .target(name: "FleetWire", dependencies: ["FleetModel", "Sketches"], swiftSettings: compact),
     .target(name: "DeviceCore", dependencies: ["FleetModel", "FleetWire", "Sketches"], swiftSettings: compact),
-    .target(name: "MQTTTransport", dependencies: ["CMosquitto", "FleetCrypto", "FleetWire", "Sketches"], swiftSettings: compact),
+    .target(
+        name: "MQTTTransport", dependencies: ["CMosquitto", "FleetCrypto", "FleetWire", "Sketches"],
+        swiftSettings: compact),
     .target(
         name: "DeviceHost",
         dependencies: [

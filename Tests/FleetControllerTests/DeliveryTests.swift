@@ -114,7 +114,7 @@ struct DeliveryTests {
         _ = try fleet.controller.blobs.write(whole)
         try await service.round()
         #expect(broker.retained[.blobMap(image)] == nil, "left alone for a while")
-        fleet.clock.advance(DeliveryLimits.failedBlobPause)
+        fleet.clock.advance(DeliveryLimits.failurePause)
         try await service.round()
         #expect(broker.retained[.blobMap(image)] != nil)
         #expect(broker.retained[.release(digest)] != nil)
@@ -149,7 +149,7 @@ struct DeliveryTests {
 
         fleet.controller.blobs.remove(delivery.file)
         _ = try fleet.controller.blobs.write(whole)
-        fleet.clock.advance(DeliveryLimits.failedBlobPause)
+        fleet.clock.advance(DeliveryLimits.failurePause)
         try await service.round()
         #expect(broker.retained[chunk] != nil)
         #expect(try await open().isEmpty)

@@ -22,7 +22,7 @@ public struct UpdateMachine: Sendable {
     /// The state before the event at hand: what the disk holds if storing fails.
     private var durable: SlotState
     /// Storing failed; the machine tries again then.
-    var storeAgainAt: Instant?
+    public internal(set) var storeAgainAt: Instant?
     /// One after the other.
     private var storeFailures = 0
     /// The last event asked for a store: unless the next one says that it failed, it did not.
@@ -67,9 +67,6 @@ public struct UpdateMachine: Sendable {
 
     /// Other limits from now on.
     public mutating func adopt(_ limits: UpdateLimits) { self.limits = limits }
-
-    /// After a failed store: when the next attempt is due.
-    public var heldBackUntil: Instant? { storeAgainAt }
 
     /// When `tick` is due, or nil if time alone changes nothing.
     ///

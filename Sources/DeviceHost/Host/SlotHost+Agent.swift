@@ -161,7 +161,7 @@ extension SlotHost {
         if isHealthy { return machine.wakeAt(now) }
         guard answering != nil else { return nil }
         let due = startedAt.advanced(by: host.configuration.limits.agentConfirm)
-        return machine.heldBackUntil.map { max($0, due) } ?? due
+        return machine.storeAgainAt.map { max($0, due) } ?? due
     }
 
     func tickMachine(at now: Instant) {

@@ -26,7 +26,7 @@ enum DeliveryLimits {
     /// Devices whose requests wait for an answer.
     static let fetchingDevices = 4096
     /// A blob whose delivery failed, or a difference that could not be made, is tried again after this long.
-    static let failedBlobPause = Interval.minutes(5)
+    static let failurePause = Interval.minutes(5)
     /// How often it is looked for pairs of images whose difference is missing.
     static let deltaPause = Duration.seconds(5)
     /// Differences that are made to one image: from the bases that most devices run.

@@ -6,7 +6,7 @@ import Synchronization
 
 /// A blob that cannot be delivered for a reason of its own, such as a damaged file, holds up no other.
 extension DeliveryService {
-    /// Does one blob's part of a round. Its failure opens an alert and is tried again after `failedBlobPause`; what ends
+    /// Does one blob's part of a round. Its failure opens an alert and is tried again after `failurePause`; what ends
     /// the round is a broker that does not take what it is given, and a database that does not.
     ///
     /// - Parameter base: what the blob is a difference to; nil: it is a whole image.
@@ -14,12 +14,12 @@ extension DeliveryService {
         guard !isResting(blob) else { return }
         do {
             try await body()
-            held.withLock { $0.failed[blob] = nil }
+            held.withLock { $0.failures.succeeded(blob) }
         } catch let error where Self.endsRound(error) {
             throw error
         } catch {
             held.withLock {
-                $0.failed[blob] = context.now()
+                $0.failures.failed(blob, at: context.now())
                 $0.mayHaveAlerts = true
             }
             context.logFailure(of: "delivery of \(blob.short)", error)
@@ -29,9 +29,7 @@ extension DeliveryService {
 
     /// Whether the blob's last attempt failed a short while ago.
     func isResting(_ blob: Digest) -> Bool {
-        guard let failedAt = held.withLock({ $0.failed[blob] }) else { return false }
-        let now = context.now()
-        return now >= failedAt && now.since(failedAt) < DeliveryLimits.failedBlobPause
+        held.withLock { $0.failures.isResting(blob, at: context.now()) }
     }
 
     static func endsRound(_ error: any Error) -> Bool {
@@ -42,7 +40,7 @@ extension DeliveryService {
 
     private func tellFailure(of blob: Digest, base: Digest?, _ error: any Error) async throws {
         let now = context.now()
-        let minutes = DeliveryLimits.failedBlobPause.milliseconds / 60_000
+        let minutes = DeliveryLimits.failurePause.milliseconds / 60_000
         let effect =
             base == nil
             ? "Devices keep what they run, and are told of no release that needs it."
@@ -61,10 +59,9 @@ extension DeliveryService {
     /// Closes the alerts of blobs that were delivered since, or that nobody needs any more.
     func closeAlerts(_ needs: DeliveryNeeds) async throws {
         guard held.withLock({ $0.isAudited && $0.mayHaveAlerts }) else { return }
-        let (byRequest, failed) = held.withLock { ($0.byRequest, $0.failed.keys) }
-        let wanted = Set(needs.unencoded + needs.blobs.map(\.blob)).subtracting(byRequest)
-        let waiting = wanted.union(failed.filter(isResting))
         let now = context.now()
+        let (byRequest, resting) = held.withLock { ($0.byRequest, $0.failures.resting(at: now)) }
+        let waiting = Set(needs.unencoded + needs.blobs.map(\.blob)).subtracting(byRequest).union(resting)
         let isAnyOpen = try await context.write { database, changes in
             let open: [String] = try database.values(
                 "SELECT fingerprint FROM alert WHERE closedAt IS NULL AND fingerprint LIKE ?",
@@ -78,9 +75,6 @@ extension DeliveryService {
             }
             return over.count < open.count
         }
-        held.withLock { held in
-            held.failed = held.failed.filter { waiting.contains($0.key) }
-            held.mayHaveAlerts = isAnyOpen || !held.failed.isEmpty
-        }
+        held.withLock { $0.mayHaveAlerts = isAnyOpen || !$0.failures.resting(at: now).isEmpty }
     }
 }

@@ -24,8 +24,8 @@ final class DeliveryService: Sendable {
         var releases: Set<Digest> = []
         /// Images that do not fit below the cap on retained bytes: devices ask for their chunks.
         var byRequest: Set<Digest> = []
-        /// Blobs that could not be delivered, and when that was tried last.
-        var failed: [Digest: Instant] = [:]
+        /// Blobs that could not be delivered.
+        var failures = RecentFailures<Digest>()
         /// Alerts of failed blobs may be open: of this connection or of one before.
         var mayHaveAlerts = true
     }

@@ -13,8 +13,8 @@ final class DeltaService: Sendable {
     private let context: ControllerContext
     private let encoder: ImageEncoder
     private let background: BackgroundWork
-    /// Image and base whose difference could not be made, and when that was tried.
-    private let failed = Mutex<[[Digest]: Instant]>([:])
+    /// Image and base whose difference could not be made.
+    private let failures = Mutex(RecentFailures<[Digest]>())
     private let wakeup = Wakeup()
     /// Called after a difference was made that is worth its while.
     private let made: @Sendable () -> Void
@@ -42,13 +42,13 @@ final class DeltaService: Sendable {
         await wakeup.run(atLeastEvery: DeliveryLimits.deltaPause) { await self.round() }
     }
 
-    /// Makes what is missing. A pair that fails is tried again in the next round; devices pull the whole meanwhile.
+    /// Makes what is missing. A pair that fails is tried again after `failurePause`; devices pull the whole meanwhile.
     func round() async {
         do {
             for pair in try await context.read(Self.missing) where !Task.isCancelled && !isResting(pair) {
                 do { try await make(pair) } catch {
                     context.logFailure(of: "a delta", error)
-                    failed.withLock { $0[[pair.image, pair.base]] = context.now() }
+                    failures.withLock { $0.failed([pair.image, pair.base], at: context.now()) }
                 }
             }
         } catch {
@@ -57,11 +57,7 @@ final class DeltaService: Sendable {
     }
 
     private func isResting(_ pair: Pair) -> Bool {
-        let now = context.now()
-        return failed.withLock { failed in
-            failed = failed.filter { now >= $0.value && now.since($0.value) < DeliveryLimits.failedBlobPause }
-            return failed[[pair.image, pair.base]] != nil
-        }
+        failures.withLock { $0.isResting([pair.image, pair.base], at: context.now()) }
     }
 
     /// Pairs that were not made: images of approved and released releases, from those that devices run in the same
