@@ -131,8 +131,7 @@ struct Server {
     /// The built-in trainer keeps the trainer contract like any other: a process of its own, which neither slows the API
     /// down nor takes it along when memory runs out.
     private var builtInTrainer: [String] {
-        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "martlet"
-        return ["/usr/bin/nice", "-n", "5", program, "train"]
+        ["/usr/bin/nice", "-n", "5", OwnProgram.path ?? "martlet", "train"]
     }
 
     private var broker: BrokerMode {

@@ -8,8 +8,7 @@ public enum BrokerGuard {
 
     /// Beside this program, or where packages put it; nil if it is not installed.
     public static func find() -> String? {
-        let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let beside = program.map { [URL(filePath: $0).deletingLastPathComponent().path()] } ?? []
+        let beside = OwnProgram.path.map { [URL(filePath: $0).deletingLastPathComponent().path()] } ?? []
         return find(in: beside + folders)
     }
 
