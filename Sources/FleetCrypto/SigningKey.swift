@@ -125,6 +125,23 @@ public struct VerificationKey: Hashable, Sendable {
         handle = KeyHandle(owning: key)
     }
 
+    /// Takes 64 hexadecimal characters; nil for anything else. White space around them is left out.
+    public init?(hex text: String) {
+        var digits = text.drop(while: \.isWhitespace)
+        while digits.last?.isWhitespace == true { digits.removeLast() }
+        // A digest and a raw Ed25519 key are both 32 bytes, so the one's reader serves the other.
+        guard let bytes = Digest(hex: digits)?.bytes, let key = try? Self(raw: bytes) else { return nil }
+        self = key
+    }
+
+    /// Reads a file of 64 hexadecimal characters, such as `root.pub`.
+    public init(hexFile path: String) throws(CryptoError) {
+        guard let key = Self(hex: String(decoding: try PrivateFile.read(path), as: UTF8.self)) else {
+            throw CryptoError(.malformed, "\(path) does not hold 64 hexadecimal characters, a public key")
+        }
+        self = key
+    }
+
     /// Takes SubjectPublicKeyInfo PEM of an Ed25519 key; text around it is left out.
     public init(pem: String) throws(CryptoError) {
         let bio = try MemoryBIO(Array(pem.utf8))

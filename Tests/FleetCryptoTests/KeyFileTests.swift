@@ -33,6 +33,26 @@ struct KeyFileTests {
         #expect(mode as? Int == 0o600)
     }
 
+    @Test("a public key comes back from its 64 characters, in either case and with white space around them")
+    func hexadecimal() throws {
+        let key = try SigningKey.generate().verificationKey
+        let text = Hexadecimal.text(key.raw)
+        for form in [text, text.uppercased(), " \n\(text)\r\n"] { #expect(VerificationKey(hex: form) == key) }
+        for form in [
+            "", " ", String(text.dropLast()), text + "0", "g" + text.dropFirst(),
+            text.prefix(32) + " " + text.suffix(32),
+        ] {
+            #expect(VerificationKey(hex: form) == nil)
+        }
+        try (text + "\n").write(toFile: path("root.pub"), atomically: true, encoding: .utf8)
+        #expect(try VerificationKey(hexFile: path("root.pub")) == key)
+        try "no key".write(toFile: path("root.pub"), atomically: true, encoding: .utf8)
+        let refusal = #expect(throws: CryptoError.self) { try VerificationKey(hexFile: path("root.pub")) }
+        #expect(refusal?.code == .malformed)
+        #expect(refusal?.context.contains(path("root.pub")) == true)
+        #expect(throws: CryptoError.self) { try VerificationKey(hexFile: path("nothing")) }
+    }
+
     @Test("a public key comes back from its PEM, with any text before it")
     func publicKey() throws {
         let key = try SigningKey.generate().verificationKey

@@ -92,7 +92,7 @@ public struct DeviceConfiguration: Sendable {
         }
         do throws(CryptoError) {
             let signing = try SigningKey(pemFile: "\(identity)/signing.pem")
-            let root = try Self.rootKey(file: "\(identity)/root.pub")
+            let root = try VerificationKey(hexFile: "\(identity)/root.pub").trusted(holder: "root")
             self.init(
                 device: device, folder: folder, brokerHost: host, brokerPort: port,
                 tls: MQTTTLS(
@@ -102,16 +102,6 @@ public struct DeviceConfiguration: Sendable {
         } catch {
             throw DeviceError(.invalidConfiguration, error.context)
         }
-    }
-
-    /// 64 hexadecimal characters: the root's raw public key.
-    private static func rootKey(file: String) throws(CryptoError) -> TrustedKey {
-        let text = String(decoding: try PrivateFile.read(file), as: UTF8.self).filter { !$0.isWhitespace }
-        // A digest and a raw Ed25519 key are both 32 bytes, so the one's reader serves the other.
-        guard let bytes = Digest(hex: text)?.bytes else {
-            throw CryptoError(.malformed, "\(file): expected 64 hexadecimal characters, the root's public key")
-        }
-        return try VerificationKey(raw: bytes).trusted(holder: "root")
     }
 
     /// Reads `key=value,key=value`; nil for anything else.

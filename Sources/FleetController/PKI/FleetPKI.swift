@@ -227,13 +227,7 @@ extension FleetPKI {
     private static func openRootKey(file keyFile: String, folder: URL, pkiFolder: URL) throws -> VerificationKey {
         let publicFile = pkiFolder.appending(path: "root.pub").path()
         if FileManager.default.fileExists(atPath: publicFile) {
-            let text = String(decoding: try PrivateFile.read(publicFile), as: UTF8.self)
-            guard let digits = Digest(hex: text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-                throw ControllerError(
-                    .unavailable, "\(publicFile) does not hold 64 hexadecimal characters",
-                    hint: "restore it from a backup")
-            }
-            return try VerificationKey(raw: digits.bytes)
+            return try PinnedRoot.key(inFile: publicFile)
         }
         try makePrivateFolder(folder)
         let key: SigningKey

@@ -12,12 +12,13 @@ public enum PinnedRoot {
     static func read(_ configuration: ControllerConfiguration) throws -> TrustedKey? {
         let path = file(configuration.dataFolder).path()
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        let text = String(decoding: try PrivateFile.read(path), as: UTF8.self)
-        guard let digits = Digest(hex: text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-            throw ControllerError(
-                .unavailable, "\(path) does not hold 64 hexadecimal characters", hint: "restore it from a backup")
+        return try key(inFile: path).trusted(holder: "root")
+    }
+
+    static func key(inFile path: String) throws -> VerificationKey {
+        do { return try VerificationKey(hexFile: path) } catch  where error.code == .malformed {
+            throw ControllerError(.unavailable, error.context, hint: "restore it from a backup")
         }
-        return try VerificationKey(raw: digits.bytes).trusted(holder: "root")
     }
 
     /// Pins a root that was made elsewhere, on a data folder that has none: its private half was never here.

@@ -43,12 +43,10 @@ extension KeyCard {
             throw RootError("\(file) holds a private key; give its card, the file with .pub that was made with it")
         }
         let key: VerificationKey
-        if let digest = Digest(hex: text.trimmingCharacters(in: .whitespacesAndNewlines)) {
-            key = try VerificationKey(raw: digest.bytes)
-        } else {
-            do { key = try VerificationKey(pem: text) } catch {
-                throw RootError("\(file) holds no Ed25519 public key (\(error.context))")
-            }
+        do throws(CryptoError) {
+            key = if let bare = VerificationKey(hex: text) { bare } else { try VerificationKey(pem: text) }
+        } catch {
+            throw RootError("\(file) holds no Ed25519 public key (\(error.context))")
         }
         self.init(
             kind: Self.field("kind", in: text).flatMap(KeyKind.init(rawValue:)),
