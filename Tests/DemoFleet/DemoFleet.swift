@@ -22,12 +22,15 @@ public struct DemoFleet: Sendable {
     public let now: Instant
     private let removal: FolderRemoval
 
-    public init(now: Instant = Instant.now()) async throws {
+    public init(
+        now: Instant = Instant.now(), _ change: (inout ControllerConfiguration) -> Void = { _ in }
+    ) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-demo-fleet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         removal = FolderRemoval(folder: folder)
         var configuration = ControllerConfiguration(dataFolder: folder, broker: .embedded(port: nil))
         configuration.groupTags = ["side"]
+        change(&configuration)
         controller = try FleetController(
             configuration: configuration, pki: DemoPKI(),
             logger: Logger(label: "demo") { _ in SwiftLogNoOpLogHandler() })

@@ -93,6 +93,27 @@ struct APIErrorTests {
         #expect(answer.status == .contentTooLarge)
         #expect(answer.code == "tooLarge")
     }
+
+    @Test("a model above the configured size is refused by the setting's name, said beforehand or found while reading")
+    func modelTooLarge() async throws {
+        let limit = 1000
+        let fixture = try await ConsoleFixture { $0.modelBytesLimit = limit }
+        try await fixture.test { caller in
+            func push(_ size: Int, _ headers: HTTPFields = [:]) async throws -> ConsoleFixture.Answer {
+                try await caller.send(
+                    .post, "/api/v1/models/shoulder/versions", String(repeating: "x", count: size),
+                    type: "application/octet-stream", headers: headers)
+            }
+            for headers: HTTPFields in [[:], [.contentLength: "\(limit + 1)"]] {
+                let refusal = try await push(limit + 1, headers)
+                #expect(refusal.status == .contentTooLarge)
+                #expect(refusal.code == "tooLarge")
+                #expect(refusal.json["error"]?["message"]?.text?.contains("\(limit) bytes") == true)
+                #expect(refusal.json["error"]?["hint"]?.text?.contains("models.max_bytes") == true, "\(refusal.text)")
+            }
+            #expect(try await push(limit).status != .contentTooLarge, "what is exactly as large is read")
+        }
+    }
 }
 
 @Suite("What the API does")

@@ -19,8 +19,8 @@ struct ConsoleFixture: Sendable {
     /// One fleet for all tests that only look.
     static let shared = Task { try await ConsoleFixture() }
 
-    init() async throws {
-        fleet = try await DemoFleet()
+    init(_ change: (inout ControllerConfiguration) -> Void = { _ in }) async throws {
+        fleet = try await DemoFleet(change)
         server = try ConsoleServer(
             controller: fleet.controller, configuration: ConsoleConfiguration(port: 0),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
