@@ -96,8 +96,7 @@ struct DeliveryTests {
         try await service.encode(service.needs().unencoded)
         let image = try #require(release.manifest.parts.first).image.digest
         let delivery = try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) })
-        let whole = try fleet.controller.blobs.read(delivery.file)
-        try damage(fleet, delivery.file)
+        let whole = try fleet.damage(delivery.file)
         try await service.round()
         #expect(broker.retained[.blobMap(image)] == nil)
         #expect(!broker.retained.keys.contains { if case .chunk = $0 { true } else { false } }, "nothing in part")
@@ -110,8 +109,7 @@ struct DeliveryTests {
         #expect(broker.retained[.release(digest)] == nil)
         #expect(broker.retained[.desired(try DeviceID("d1"))] == nil, "it would look for a release that is not there")
 
-        fleet.controller.blobs.remove(delivery.file)
-        _ = try fleet.controller.blobs.write(whole)
+        try fleet.mend(whole)
         try await service.round()
         #expect(broker.retained[.blobMap(image)] == nil, "left alone for a while")
         fleet.clock.advance(DeliveryLimits.failurePause)
@@ -120,13 +118,6 @@ struct DeliveryTests {
         #expect(broker.retained[.release(digest)] != nil)
         #expect(broker.retained[.desired(try DeviceID("d1"))] != nil)
         #expect(try await fleet.read { try AlertRecord.fetchAll($0) }.allSatisfy { $0.closedAt != nil })
-    }
-
-    private func damage(_ fleet: TestFleet, _ file: Digest) throws {
-        let handle = try FileHandle(forWritingTo: fleet.controller.blobs.url(file))
-        try handle.seek(toOffset: 70_000)
-        try handle.write(contentsOf: [1, 2, 3, 4, 5, 6, 7, 8])
-        try handle.close()
     }
 
     @Test("what an audit cannot mend is told and tried again")
@@ -138,8 +129,7 @@ struct DeliveryTests {
         let image = try #require(release.manifest.parts.first).image.digest
         let chunk = Topic.chunk(image, page: 0, index: 1)
         let delivery = try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) })
-        let whole = try fleet.controller.blobs.read(delivery.file)
-        try damage(fleet, delivery.file)
+        let whole = try fleet.damage(delivery.file)
         broker.lose(chunk)
         service.connected()
         try await service.round()
@@ -147,8 +137,7 @@ struct DeliveryTests {
         #expect(try await open().map(\.subject) == [image.short])
         #expect(broker.retained[chunk] == nil)
 
-        fleet.controller.blobs.remove(delivery.file)
-        _ = try fleet.controller.blobs.write(whole)
+        try fleet.mend(whole)
         fleet.clock.advance(DeliveryLimits.failurePause)
         try await service.round()
         #expect(broker.retained[chunk] != nil)

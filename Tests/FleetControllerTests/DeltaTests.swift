@@ -49,9 +49,12 @@ struct DeltaTests {
         return try image.encoded()
     }
 
-    private func rollOut(_ release: ReleaseDetail, _ fleet: TestFleet) async throws {
+    private func rollOut(
+        _ release: ReleaseDetail, _ fleet: TestFleet, to selector: Selector = .all
+    ) async throws {
         let record = try await fleet.controller.rollouts.create(
-            RolloutRequest(release: release.record.name, waves: [Wave(name: "all", cumulativeShare: 1)]),
+            RolloutRequest(
+                release: release.record.name, selector: selector, waves: [Wave(name: "all", cumulativeShare: 1)]),
             by: TestFleet.alice)
         _ = try await fleet.controller.rollouts.start(record.id ?? 0, by: TestFleet.alice)
     }
@@ -143,6 +146,66 @@ struct DeltaTests {
         #expect(broker.retained[.blobMap(blob)] == nil)
         #expect(broker.retained[.chunk(blob, page: 0, index: 0)] == nil)
         #expect(broker.retained[.blobMap(SHA256.hash(new))] != nil)
+    }
+
+    // MARK: Failures
+
+    @Test("a difference that cannot be delivered holds up neither the whole image nor another release")
+    func undeliverable() async throws {
+        let (old, new) = (try Self.image(seed: 1), try Self.image(seed: 1, step: 1e-5))
+        let (fleet, release) = try await fleet(old: old, new: new)
+        await DeltaService(context: fleet.controller.context) {}.round()
+        try await rollOut(release, fleet)
+        try await fleet.makeDevices(["d3"])
+        let other = try await fleet.approvedRelease(image: try Self.noise())
+        try await rollOut(other, fleet, to: try Selector("id=d3"))
+        let blob = try #require(try await fleet.read { try DeltaRecord.fetchOne($0)?.blob })
+        let whole = try fleet.damage(blob)
+        let service = service(fleet)
+        try await service.round()
+        #expect(broker.retained[.blobMap(SHA256.hash(new))] != nil)
+        for release in [release, other] {
+            #expect(broker.retained[.release(try #require(release.record.digest))] != nil)
+        }
+        for device in Self.devices { #expect(try desired(device).sources.isEmpty) }
+        #expect(try desired(DeviceID("d3")).release == other.record.digest)
+        #expect(!broker.retained.keys.contains { $0 == .blobMap(blob) || $0 == .chunk(blob, page: 0, index: 0) })
+        let alert = try #require(try await fleet.openFailures().first)
+        #expect(alert.severity == .warning)
+        #expect(alert.action.contains("Devices pull the whole image instead"))
+
+        try fleet.mend(whole)
+        fleet.clock.advance(DeliveryLimits.failurePause)
+        try await service.round()
+        try await service.round()
+        for device in Self.devices { #expect(try desired(device).sources.map(\.blob) == [blob]) }
+        #expect(try await fleet.openFailures().isEmpty)
+    }
+
+    @Test("a difference that cannot be made keeps none of the others back, and is tried again later")
+    func unmakable() async throws {
+        let fleet = try await TestFleet()
+        let steps: [Float] = [0, 1e-5]
+        var images: [Digest] = []
+        for (device, step) in zip(try await fleet.makeDevices(Self.devices.map(\.text)), steps) {
+            let image = try Self.image(seed: 1, step: step)
+            let release = try await fleet.approvedRelease(image: image)
+            try await rollOut(release, fleet, to: try Selector("id=\(device)"))
+            await fleet.ingest([try await fleet.committed(device, release)])
+            images.append(SHA256.hash(image))
+        }
+        _ = try await fleet.approvedRelease(image: try Self.image(seed: 1, step: 2e-5))
+        let bases = { try await fleet.read { try Set(DeltaRecord.fetchAll($0).map(\.base)) } }
+        let whole = try fleet.lose(images[0])
+        let deltas = DeltaService(context: fleet.controller.context) {}
+        await deltas.round()
+        #expect(try await bases() == [images[1]])
+        try fleet.mend(whole)
+        await deltas.round()
+        #expect(try await bases() == [images[1]], "left alone for a while")
+        fleet.clock.advance(DeliveryLimits.failurePause)
+        await deltas.round()
+        #expect(try await bases() == Set(images))
     }
 
     @Test(

@@ -1,0 +1,104 @@
+import FleetCrypto
+import FleetModel
+import FleetStore
+import FleetWire
+import GRDB
+import Testing
+
+@testable import FleetController
+
+@Suite("Delivery of several images, of which some fail")
+struct DeliveryFailureTests {
+    private let broker = FakeBroker()
+
+    private func service(_ fleet: TestFleet) -> DeliveryService {
+        let service = DeliveryService(context: fleet.controller.context, link: broker, wakeup: Wakeup())
+        broker.show(to: service.inbox)
+        return service
+    }
+
+    /// A release of 20 chunks that is on its way to one device.
+    private struct Sent {
+        let device: DeviceID
+        let release: Digest
+        let image: Digest
+    }
+
+    /// A fleet of two devices, each with a release of its own on its way to it.
+    private func fleet(_ change: (inout ControllerConfiguration) -> Void = { _ in }) async throws -> (TestFleet, [Sent])
+    {
+        let fleet = try await TestFleet {
+            $0.timeInterval = .seconds(0)
+            change(&$0)
+        }
+        var sent: [Sent] = []
+        for device in try await fleet.makeDevices(["d1", "d2"]) {
+            let release = try await fleet.approvedRelease(size: 20 * WireLimits.chunkBytes - 100)
+            let rollout = try await fleet.controller.rollouts.create(
+                RolloutRequest(
+                    release: release.record.name, selector: try Selector("id=\(device)"),
+                    waves: [Wave(name: "all", cumulativeShare: 1)]), by: TestFleet.alice)
+            _ = try await fleet.controller.rollouts.start(rollout.id ?? 0, by: TestFleet.alice)
+            sent.append(
+                Sent(
+                    device: device, release: try #require(release.record.digest),
+                    image: try #require(release.manifest.parts.first).image.digest))
+        }
+        return (fleet, sent)
+    }
+
+    private func isOut(_ sent: Sent) -> Bool {
+        let held = broker.retained
+        let chunks = (0..<20).map { Topic.chunk(sent.image, page: $0 / 16, index: $0 % 16) }
+        return ([.blobMap(sent.image), .release(sent.release), .desired(sent.device)] + chunks).allSatisfy {
+            held[$0] != nil
+        }
+    }
+
+    private func chunks(of image: Digest) -> Int {
+        broker.retained.keys.count { if case .chunk(image, _, _) = $0 { true } else { false } }
+    }
+
+    private func file(_ fleet: TestFleet, of image: Digest) async throws -> Digest {
+        try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) }).file
+    }
+
+    // MARK: Rounds
+
+    @Test("all images that a round encodes go out in it, with their releases and documents")
+    func several() async throws {
+        let (fleet, sent) = try await fleet()
+        try await service(fleet).round()
+        #expect(sent.map(isOut) == [true, true])
+    }
+
+    @Test(
+        "an image that cannot be encoded keeps back what names it and nothing else, is told, and is tried again later",
+        arguments: [0, 1])
+    func unencodable(_ number: Int) async throws {
+        let (fleet, all) = try await fleet()
+        let (bad, good) = (all[number], all[1 - number])
+        let whole = try fleet.lose(bad.image)
+        let service = service(fleet)
+        try await service.round()
+        #expect(isOut(good))
+        for topic in [Topic.blobMap(bad.image), .release(bad.release), .desired(bad.device)] {
+            #expect(broker.retained[topic] == nil)
+        }
+        let alert = try #require(try await fleet.openFailures().first)
+        #expect(alert.subject == bad.image.short)
+        #expect(alert.severity == .critical)
+        #expect(alert.reason.contains(bad.image.hex))
+        #expect(alert.reason.contains("restore the data folder's blobs from its backup"))
+        #expect(alert.action.contains("told of no release that needs it"))
+
+        try fleet.mend(whole)
+        broker.forgetPublished()
+        try await service.round()
+        #expect(broker.published.isEmpty, "left alone for a while")
+        fleet.clock.advance(DeliveryLimits.failurePause)
+        try await service.round()
+        #expect(isOut(bad))
+        #expect(try await fleet.openFailures().isEmpty)
+    }
+}
