@@ -101,4 +101,92 @@ struct DeliveryFailureTests {
         #expect(isOut(bad))
         #expect(try await fleet.openFailures().isEmpty)
     }
+
+    // MARK: Requests
+
+    @Test(
+        "a damaged image that a device asks for is taken from the broker and told, and nothing of it is sent to anybody"
+    )
+    func askedFor() async throws {
+        let (fleet, sent) = try await fleet()
+        let service = service(fleet)
+        try await service.round()
+        let whole = try fleet.damage(try await file(fleet, of: sent[0].image))
+        try await service.answer(Need(blob: sent[0].image, missing: [0..<4]), from: sent[0].device)
+        #expect(broker.retained[.blobMap(sent[0].image)] == nil)
+        #expect(chunks(of: sent[0].image) == 0)
+        #expect(isOut(sent[1]))
+        let alert = try #require(try await fleet.openFailures().first)
+        #expect(alert.subject == sent[0].image.short)
+        #expect(alert.reason.contains("chunk 1 of image"))
+
+        broker.forgetPublished()
+        for missing in [[], [0..<1]] {
+            try await service.answer(Need(blob: sent[0].image, missing: missing), from: sent[0].device)
+        }
+        #expect(broker.published.isEmpty)
+        try fleet.mend(whole)
+        fleet.clock.advance(DeliveryLimits.failurePause)
+        try await service.round()
+        #expect(isOut(sent[0]))
+        #expect(try await fleet.openFailures().isEmpty)
+    }
+
+    @Test("past the cap a damaged image lets its release wait, is told for as long as it is damaged, and is not sent")
+    func askedForPastTheCap() async throws {
+        let (fleet, all) = try await fleet { $0.retainedBytesLimit = 100_000 }
+        let (bad, good) = (all[0], all[1])
+        let service = service(fleet)
+        try await service.encode(service.needs().unencoded)
+        let whole = try fleet.damage(try await file(fleet, of: bad.image))
+        try await service.round()
+        #expect(broker.retained[.release(bad.release)] == nil)
+        #expect(broker.retained[.release(good.release)] != nil)
+        try fleet.mend(whole)
+        fleet.clock.advance(DeliveryLimits.failurePause)
+        try await service.round()
+        #expect(broker.retained[.release(bad.release)] != nil)
+        #expect(try await fleet.openFailures().isEmpty)
+
+        _ = try fleet.damage(try await file(fleet, of: bad.image))
+        let request = Need(blob: bad.image, missing: [0..<4])
+        try await service.answer(request, from: bad.device)
+        for _ in 0..<3 {
+            #expect(try await fleet.openFailures().map(\.subject) == [bad.image.short])
+            broker.forgetPublished()
+            try await service.answer(request, from: bad.device)
+            #expect(broker.published.isEmpty)
+            fleet.clock.advance(DeliveryLimits.failurePause)
+            try await service.round()
+        }
+        try fleet.mend(whole)
+        fleet.clock.advance(DeliveryLimits.failurePause)
+        try await service.round()
+        #expect(try await fleet.openFailures().isEmpty)
+        try await service.answer(request, from: bad.device)
+        #expect(broker.published.map(\.topic).contains(.ownChunk(bad.device, bad.image, page: 0, index: 1)))
+    }
+
+    // MARK: Clearing
+
+    @Test("a blob whose map cannot be read any more is cleared like the others", arguments: [0, 1])
+    func unreadableMap(_ number: Int) async throws {
+        let (fleet, sent) = try await fleet()
+        let service = service(fleet)
+        try await service.round()
+        let now = fleet.clock.now
+        let bad = sent[number].image
+        try await fleet.controller.store.database.write { database in
+            try database.execute(sql: "UPDATE release SET stage = 'retired', retiredAt = ?", arguments: [now])
+            try database.execute(sql: "UPDATE delivery SET map = x'00' WHERE blob = ?", arguments: [bad])
+        }
+        fleet.clock.advance(fleet.controller.configuration.retainedGrace)
+        fleet.clock.advance(.seconds(1))
+        try await service.round()
+        for image in sent.map(\.image) {
+            #expect(broker.retained[.blobMap(image)] == nil)
+            #expect(chunks(of: image) == 0)
+        }
+        #expect(try await service.needs().unused.isEmpty)
+    }
 }

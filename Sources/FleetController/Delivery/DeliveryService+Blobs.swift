@@ -40,10 +40,7 @@ extension DeliveryService {
         for delivery in waiting {
             guard held + delivery.bytes <= context.configuration.retainedBytesLimit else {
                 // Without a difference devices pull the whole.
-                if delivery.base == nil {
-                    try await tellFull(delivery, held: held)
-                    byRequest.insert(delivery.image)
-                }
+                if delivery.base == nil, try await offer(delivery, held: held) { byRequest.insert(delivery.image) }
                 continue
             }
             try await isolate(delivery.blob, base: delivery.base) { try await publish(delivery) }
@@ -51,6 +48,22 @@ extension DeliveryService {
         }
         let overflow = byRequest
         self.held.withLock { $0.byRequest = overflow }
+    }
+
+    /// Lets devices ask for an image that passes the cap, once all of it is sound.
+    ///
+    /// - Returns: whether they may.
+    private func offer(_ delivery: DeliveryRecord, held: Int) async throws -> Bool {
+        try await tellFull(delivery, held: held)
+        try await isolate(delivery.blob) {
+            guard !self.held.withLock({ $0.byRequest.contains(delivery.image) }) else { return }
+            let map = try BlobMap(decoding: [UInt8](delivery.map))
+            try await background.run { [blobs = context.blobs] in
+                let file = try blobs.map(delivery.file)
+                for index in map.chunks.indices { _ = try Self.chunk(index, of: file.bytes, map) }
+            }
+        }
+        return !isResting(delivery.blob)
     }
 
     /// Gives the broker a blob. What cannot be given whole is not left there in part.
@@ -68,13 +81,21 @@ extension DeliveryService {
 
     /// Takes a blob from the broker.
     func withdraw(_ delivery: DeliveryRecord) async throws {
-        let map = try BlobMap(decoding: [UInt8](delivery.map))
         try await deliver(.blobMap(delivery.blob), [], priority: .control)
-        for index in map.chunks.indices {
-            try await deliver(map.topic(ofChunk: index, in: delivery.blob), [], priority: .bulk)
-        }
+        for topic in Self.chunkTopics(delivery) { try await deliver(topic, [], priority: .bulk) }
         try await context.write { database, _ in
             try database.run("UPDATE delivery SET publishedAt = NULL WHERE blob = ?", [delivery.blob])
+        }
+    }
+
+    /// Where the broker keeps a blob's chunks. One whose map cannot be read any more was cut as all are.
+    private static func chunkTopics(_ delivery: DeliveryRecord) -> [Topic] {
+        if let map = try? BlobMap(decoding: [UInt8](delivery.map)) {
+            return map.chunks.indices.map { map.topic(ofChunk: $0, in: delivery.blob) }
+        }
+        let count = (delivery.bytes + WireLimits.chunkBytes - 1) / WireLimits.chunkBytes
+        return (0..<count).map {
+            .chunk(delivery.blob, page: $0 / WireLimits.pageChunks, index: $0 % WireLimits.pageChunks)
         }
     }
 
@@ -164,18 +185,32 @@ extension DeliveryService {
 
     // MARK: Request and response
 
-    /// Sends a device the map or the chunks that it asks for: where the broker does not keep them.
+    /// Sends a device the map or the chunks that it asks for: where the broker does not keep them. Nothing of a blob that
+    /// turned out damaged.
     func answer(_ request: Need, from device: DeviceID) async throws {
-        guard let delivery = try await context.read({ try DeliveryRecord.fetchOne($0, key: request.blob) }) else {
-            return
-        }
+        guard !isResting(request.blob),
+            let delivery = try await context.read({ try DeliveryRecord.fetchOne($0, key: request.blob) })
+        else { return }
         guard !request.missing.isEmpty else {
             return try await deliver(
                 .ownBlobMap(device, request.blob), [UInt8](delivery.map), priority: .control)
         }
         let map = try BlobMap(decoding: [UInt8](delivery.map))
         let asked = request.missing.lazy.flatMap { $0.clamped(to: map.chunks.indices) }
-        try await seed(delivery, map, chunks: Array(asked.prefix(DeliveryLimits.fetchChunks)), to: device)
+        do {
+            try await seed(delivery, map, chunks: Array(asked.prefix(DeliveryLimits.fetchChunks)), to: device)
+        } catch let error as StoreError {
+            try await condemn(delivery, error)
+        }
+    }
+
+    /// A blob that cannot be read fails for all as it does in a round, whoever asked for it.
+    private func condemn(_ delivery: DeliveryRecord, _ error: StoreError) async throws {
+        held.withLock { _ = $0.byRequest.remove(delivery.image) }
+        try await isolate(delivery.blob, base: delivery.base) {
+            if delivery.publishedAt != nil { try await withdraw(delivery) }
+            throw error
+        }
     }
 
     // MARK: Clearing
