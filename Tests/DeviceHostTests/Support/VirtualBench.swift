@@ -20,6 +20,7 @@ final class VirtualBench: @unchecked Sendable {
     var limits: DeviceLimits
     var files: any DeviceFiles = SystemFiles()
     var availableMemory: Int?
+    var program: (any AgentProgram)?
     var mends = true
     private(set) var notices: [String] = []
     private var random = SeededGenerator(seed: 3)
@@ -57,6 +58,7 @@ final class VirtualBench: @unchecked Sendable {
             })
         platform.availableMemory = { [unowned self] in availableMemory }
         platform.mendsStore = mends
+        platform.program = program
         let host = try DeviceHost(configuration: configuration, platform: platform) { [unowned self] notice in
             notices.append("\(notice)")
         }
@@ -75,7 +77,8 @@ final class VirtualBench: @unchecked Sendable {
 
     /// Publishes a release and wants it; gives its digest.
     func want(
-        _ release: TestRelease, generation: UInt64, activation: ActivationCondition = .now,
+        _ release: TestRelease, in slot: SlotName = .main, generation: UInt64,
+        activation: ActivationCondition = .now,
         sampling: SamplingPolicy = SamplingPolicy(floor: 0.2, slope: 0.8, bytesPerDay: 1 << 30, burstBytes: 1 << 20)
     ) throws -> Digest {
         let message = try release.signed(by: trust.people)
@@ -88,7 +91,7 @@ final class VirtualBench: @unchecked Sendable {
             loop.retain(blob.map.topic(ofChunk: index, in: blob.name), chunk)
         }
         let slot = DesiredSlot(
-            slot: .main, release: digest, activation: activation, deadline: Instant(milliseconds: 4_000_000_000_000))
+            slot: slot, release: digest, activation: activation, deadline: Instant(milliseconds: 4_000_000_000_000))
         let policy = DevicePolicy(reportInterval: .minutes(5), sampling: sampling)
         loop.retain(
             .desired(DeviceID(unchecked: "bench")),
@@ -167,6 +170,13 @@ final class VirtualBench: @unchecked Sendable {
     }
 
     var slot: SlotStatus? { host?.status.first }
+
+    // MARK: The disk
+
+    /// The database takes no more writes, or takes them again.
+    func refuseStores(_ refuses: Bool) throws {
+        try host?.store.database.execute("PRAGMA query_only = \(refuses ? "ON" : "OFF")")
+    }
 }
 
 /// Virtual time, timers and a network of one client.
@@ -213,10 +223,21 @@ final class BenchLoop: DeviceLoop, @unchecked Sendable {
         return number
     }
 
-    /// Lets time pass.
+    /// Turns of the loop within one millisecond that nobody takes without spinning.
+    private static let turnsAtOnce = 10_000
+    /// The loop turned and turned, and time stood still.
+    private(set) var hasSpun = false
+
+    /// Lets time pass. A loop that spins is stopped: see `hasSpun`.
     func run(milliseconds: Int64) {
         let end = time.milliseconds + milliseconds
+        var turns = 0
         while let next = timers.first, next.due <= end {
+            turns = next.due > time.milliseconds ? 0 : turns + 1
+            if turns > Self.turnsAtOnce {
+                hasSpun = true
+                break
+            }
             timers.removeFirst()
             time.milliseconds = max(time.milliseconds, next.due)
             next.work()
