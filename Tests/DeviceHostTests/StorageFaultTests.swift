@@ -197,6 +197,39 @@ struct StorageFaultTests {
         bench.drop()
     }
 
+    @Test(
+        "a report window that cannot be closed is tried once a minute, and what it counted comes in the end",
+        arguments: [2, 288])
+    func windowKept(reports: Int) throws {
+        var limits = TestDevice.limits
+        limits.diskReserve = 0
+        limits.spool.reports = reports
+        limits.spool.logBytes = 0
+        let bench = try VirtualBench(limits: limits)
+        try bench.start()
+        _ = try bench.install(try TestRelease(version: 1, gain: 1), generation: 1)
+        bench.loop.run(milliseconds: 301_000)
+        bench.loop.disconnect()
+        for _ in 0..<2 {
+            bench.infer([0.1, 0, 0, 0])
+            bench.loop.run(milliseconds: 301_000)
+        }
+        // Where no more fit, the next one needs two of them made one.
+        try #require(bench.host?.spooled.reports == 2)
+        bench.infer([0.1, 0, 0, 0])
+        try bench.refuseStores(true)
+        let before = bench.notices.count
+        bench.loop.run(milliseconds: 900_000)
+        #expect(!bench.loop.hasSpun)
+        #expect((10...11).contains(bench.notices.count - before))
+        try bench.refuseStores(false)
+        bench.loop.run(milliseconds: 61_000)
+        bench.loop.connect()
+        bench.loop.run(milliseconds: 10_000)
+        #expect(bench.reports.values.reduce(0) { $0 + $1.inferences } == 13)
+        bench.drop()
+    }
+
     // MARK: Clock and memory
 
     @Test(

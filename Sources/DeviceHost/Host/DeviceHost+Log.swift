@@ -49,7 +49,7 @@ extension DeviceHost {
             log.hold(until: now.advanced(by: Self.logRetry))
         } catch {
             log.hold(until: now.advanced(by: Self.logRetry))
-            note(.problem("the log: \(error)"))
+            abandonWrites(error, of: "the log: ")
         }
     }
 
@@ -61,7 +61,7 @@ extension DeviceHost {
         do throws(DeviceError) {
             try spooler.trimLog(at: now(), flushAfter: configuration.limits.flushDelay)
         } catch {
-            note(.problem("the log: \(error)"))
+            abandonWrites(error, of: "the log: ")
         }
     }
 }

@@ -257,6 +257,13 @@ public final class DeviceHost: @unchecked Sendable {
         }
     }
 
+    /// A write for the spool failed: its transaction ends here, for it would take along whatever is written next.
+    func abandonWrites(_ error: DeviceError, of what: String = "") {
+        store.rollBack()
+        let lost = spooler.lost().count
+        note(.problem("\(what)\(error)\(lost == 0 ? "" : "; \(lost) reports and samples are lost")"))
+    }
+
     /// Stores reports and samples in the log's place, on a disk that is full.
     private func rescue(_ lost: [(key: SpoolKey, parts: [[UInt8]])]) -> Bool {
         do throws(DeviceError) {

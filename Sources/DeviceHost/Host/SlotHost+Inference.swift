@@ -103,7 +103,7 @@ extension SlotHost {
             try host.spooler.add(key, parts: parts, at: now, flushAfter: host.configuration.limits.flushDelay)
             try host.store.put(sampler.bucket.stored, as: DeviceHost.Documents.bucket(name))
         } catch {
-            host.note(.problem("\(error)"))
+            host.abandonWrites(error)
         }
         host.rearm()
     }
@@ -113,7 +113,7 @@ extension SlotHost {
         do throws(DeviceError) {
             try host.spooler.makeRoomForSample(bytes: bytes, random: &host.random, at: now)
         } catch {
-            host.note(.problem("\(error)"))
+            host.abandonWrites(error)
         }
     }
 
@@ -153,17 +153,20 @@ extension SlotHost {
     func closeWindow(mustSpool: Bool) {
         guard let isEmpty = window?.isEmpty, !isEmpty else { return }
         let now = host.now()
+        var open = window
         do throws(DeviceError) {
             guard try host.spooler.makeRoomForReport(isUrgent: mustSpool) else { return }
             let key = host.spooler.nextKey(.report)
             window?.addDropped(samples: host.spooler.takeSamplesDropped())
+            open = window
             let report = window?.close(
                 boot: key.boot, sequence: key.sequence, reportsDropped: host.spooler.reportsDropped, at: now)
             guard let report else { return }
             try host.spooler.add(
                 key, parts: [report.encoded()], at: now, flushAfter: host.configuration.limits.flushDelay)
         } catch {
-            host.note(.problem("\(error)"))
+            host.abandonWrites(error)
+            window = open
             windowHeldUntil = now.advanced(by: DeviceLimits.windowPause)
         }
         host.syncJournal()
