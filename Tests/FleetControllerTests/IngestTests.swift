@@ -75,7 +75,7 @@ struct IngestTests {
     func holeLimit() {
         var cursor = StreamCursorRecord(
             device: device, boot: "b", stream: "report", highest: 0, holes: SequenceHoles(), updatedAt: .epoch)
-        for step in 1...UInt64(IngestLimits.holes + 3) { StreamCursor.move(&cursor, to: 2 * step) }
+        for step in 1...UInt64(IngestLimits.holes + 3) { cursor.move(to: 2 * step) }
         #expect(cursor.holes.ranges.count == IngestLimits.holes)
         #expect(cursor.holes.ranges.first == 7..<8)
     }

@@ -3,12 +3,6 @@ import FleetWire
 
 /// What a transaction did and what follows from it once it is committed.
 struct IngestOutcome: Sendable {
-    /// A stream that may be acknowledged.
-    struct Boot: Hashable, Sendable {
-        var device: DeviceID
-        var boot: String
-    }
-
     /// A window that has to be judged anew.
     struct Window: Hashable, Sendable {
         var device: DeviceID
@@ -23,7 +17,6 @@ struct IngestOutcome: Sendable {
         var code: String
     }
 
-    var boots: Set<Boot> = []
     var acks: [(device: DeviceID, ack: Ack)] = []
     var windows: Set<Window> = []
     var needs: [Need] = []

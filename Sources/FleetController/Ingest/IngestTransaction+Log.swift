@@ -6,12 +6,12 @@ import FleetWire
 extension IngestTransaction {
     /// Stores the lines of a message once. Which release they speak of does not matter: nothing is decided by them.
     mutating func applyLog(_ log: DeviceLog, of device: DeviceRecord) throws {
-        let isNew = try !StreamCursor.holds(
-            database, device: device.id, boot: log.boot, stream: .log, sequence: log.sequence)
+        let boot = StreamCursors.Boot(device: device.id, text: log.boot)
+        let isNew = try !cursors.hold(log.sequence, of: .log, boot)
         if isNew {
             try log.store(database, of: device.id, at: now)
             changes.append(ChangeEvent(.log, device.id))
         }
-        try commit(device.id, log.boot, .log, log.sequence, isNew: isNew)
+        try commit(log.sequence, of: .log, boot, isNew: isNew)
     }
 }

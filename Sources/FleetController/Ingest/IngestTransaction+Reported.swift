@@ -33,14 +33,24 @@ extension IngestTransaction {
     /// Opens the alert of a refusal, or closes it once there is none. Documents repeat: what was told is not told again.
     private mutating func tell(_ condition: AlertCondition?, under fingerprint: String) throws {
         guard let condition else {
+            guard try anyRefusalIsOpen() else { return }
             return try AlertBook.close(database, fingerprint: fingerprint, at: now, changes: &changes)
         }
+        hasOpenRefusals = true
         let open = try AlertBook.openAlert(database, fingerprint)
         guard open?.title != condition.title || open?.reason != condition.reason else { return }
         context.logger.warning(
             "a device refused what it was given",
             metadata: ["device": "\(condition.subject)", "what": "\(condition.title)", "why": "\(condition.reason)"])
         try AlertBook.open(database, condition, at: now, changes: &changes)
+    }
+
+    /// Asked once for a batch: mostly no device refuses anything, and then no document has to look for its own alerts.
+    private mutating func anyRefusalIsOpen() throws -> Bool {
+        if let known = hasOpenRefusals { return known }
+        let isOpen = try ReportedRefusal.isAnyOpen(database)
+        hasOpenRefusals = isOpen
+        return isOpen
     }
 
     private func update(_ reported: ReportedSlot, of device: DeviceID) throws {
@@ -76,7 +86,7 @@ extension IngestTransaction {
             counter: Int64(receipt.counter), goldenError: Double(receipt.goldenError), latency: receipt.latency,
             instructionSet: receipt.instructionSet, runtimeVersion: receipt.runtimeVersion, message: Data(message),
             receivedAt: now
-        ).insert(database, onConflict: .ignore)
+        ).store(database)
     }
 
     /// Reported documents repeat their receipts: what is stored was verified.

@@ -8,10 +8,9 @@ import GRDB
 /// Samples: whole ones and those that come in parts.
 extension IngestTransaction {
     mutating func applySample(_ sample: SampleMessage, _ encoded: [UInt8], of device: DeviceRecord) throws {
-        let isStored = try StreamCursor.holds(
-            database, device: device.id, boot: sample.boot, stream: .sample, sequence: sample.sequence)
-        guard !isStored else {
-            return try commit(device.id, sample.boot, .sample, sample.sequence, isNew: false)
+        let boot = StreamCursors.Boot(device: device.id, text: sample.boot)
+        guard try !cursors.hold(sample.sequence, of: .sample, boot) else {
+            return try commit(sample.sequence, of: .sample, boot, isNew: false)
         }
         guard sample.partCount > 1 else { return try insert(sample, of: device) }
         try SamplePartRecord(
@@ -70,7 +69,8 @@ extension IngestTransaction {
             sample, of: device, tags: tags, part: part, receivedAt: now, vault: context.store.frames)
         try record.insert(database, onConflict: .ignore)
         let isNew = database.changesCount > 0
-        try commit(device.id, sample.boot, .sample, sample.sequence, isNew: isNew)
+        let boot = StreamCursors.Boot(device: device.id, text: sample.boot)
+        try commit(sample.sequence, of: .sample, boot, isNew: isNew)
         if isNew { changes.append(ChangeEvent(.sample, record.id ?? 0)) }
     }
 }

@@ -16,6 +16,9 @@ struct IngestTransaction {
     var changes: [ChangeEvent] = []
     /// What rollouts are to hear of the batch.
     var news: [Int64: [RolloutEvent]] = [:]
+    var cursors: StreamCursors
+    /// Whether a refusal of any device is open; nil until a document asks.
+    var hasOpenRefusals: Bool?
     private var devices: [DeviceID: DeviceRecord] = [:]
     /// Devices whose presence came: more than the last contact has to be written of them.
     private var greeted: Set<DeviceID> = []
@@ -24,6 +27,7 @@ struct IngestTransaction {
     init(database: Database, now: Instant, context: ControllerContext, releases: ReleaseParts) {
         self.releases = releases
         self.database = database
+        cursors = StreamCursors(database)
         self.now = now
         self.context = context
     }
@@ -55,10 +59,8 @@ struct IngestTransaction {
     mutating func finish() throws {
         for device in devices.values { try update(device) }
         try tellRollouts()
-        for boot in outcome.boots.sorted(by: { ($0.device, $0.boot) < ($1.device, $1.boot) }) {
-            outcome.acks.append(
-                (boot.device, try StreamCursor.ack(database, device: boot.device, boot: boot.boot)))
-        }
+        try cursors.store()
+        outcome.acks = cursors.acks
     }
 
     /// Writes only what devices say of themselves: the desired document is others' to change.
@@ -128,13 +130,13 @@ struct IngestTransaction {
             outcome.refuse(device.id, "wrongShape", "a report whose histograms do not fit the release's baseline")
             return
         }
-        let isNew = try !StreamCursor.holds(
-            database, device: device.id, boot: report.boot, stream: .report, sequence: report.sequence)
+        let boot = StreamCursors.Boot(device: device.id, text: report.boot)
+        let isNew = try !cursors.hold(report.sequence, of: .report, boot)
         if isNew {
             try ReportRecord(device: device.id, report: report, encoded: encoded, receivedAt: now).store(database)
         }
         if !isNew, context.bugs.contains(.countTwice) { try storeTwice(report, encoded, of: device) }
-        try commit(device.id, report.boot, .report, report.sequence, isNew: isNew)
+        try commit(report.sequence, of: .report, boot, isNew: isNew)
         guard isNew else { return }
         outcome.windows.insert(.init(device: device.id, slot: report.slot, release: report.release))
         changes.append(ChangeEvent(.report, device.id))
@@ -150,11 +152,9 @@ struct IngestTransaction {
 
     /// Counts a message of a stream; the acknowledgement follows the transaction.
     mutating func commit(
-        _ device: DeviceID, _ boot: String, _ stream: StreamKind, _ sequence: UInt64, isNew: Bool
+        _ sequence: UInt64, of stream: StreamKind, _ boot: StreamCursors.Boot, isNew: Bool
     ) throws {
-        try StreamCursor.advance(
-            database, device: device, boot: boot, stream: stream, sequence: sequence, isNew: isNew, at: now)
-        outcome.boots.insert(.init(device: device, boot: boot))
+        try cursors.advance(to: sequence, of: stream, boot, isNew: isNew, at: now)
         if isNew { outcome.committed += 1 } else { outcome.duplicates += 1 }
     }
 }

@@ -1,6 +1,7 @@
 import FleetModel
 import FleetStore
 import FleetWire
+import GRDB
 
 /// What a device refused and reported, as people are told of it: somebody tried, or something is badly set up.
 enum ReportedRefusal {
@@ -12,6 +13,15 @@ enum ReportedRefusal {
 
     static func fingerprint(_ device: DeviceID, _ slot: SlotName) -> String { "refused/\(device)/\(slot)" }
     static func fingerprint(trustOf device: DeviceID) -> String { "refused/\(device)" }
+
+    /// Whether an alert of any device's refusal is open.
+    static func isAnyOpen(_ database: Database) throws -> Bool {
+        try database.value(
+            """
+            SELECT EXISTS (SELECT 1 FROM alert
+                WHERE closedAt IS NULL AND fingerprint >= 'refused/' AND fingerprint < 'refused0')
+            """) ?? false
+    }
 
     /// About one slot of a device; nil while it refuses nothing.
     static func condition(_ device: DeviceID, _ slot: ReportedSlot) -> AlertCondition? {

@@ -52,10 +52,12 @@ extension RolloutDeviceRecord {
     public func store(_ database: Database) throws {
         try database.run(
             """
-            UPDATE rollout_device SET wave = ?, state = ?, returnTo = ?, offeredAt = ?, endedAt = ?, failure = ?,
-                detail = ? WHERE rollout = ? AND device = ?
-            """, [wave, state, returnTo, offeredAt, endedAt, failure, detail, rollout, device])
-        if database.changesCount == 0 { try insert(database) }
+            INSERT INTO rollout_device (rollout, device, wave, state, returnTo, offeredAt, endedAt, failure, detail)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET wave = excluded.wave, state = excluded.state, returnTo = excluded.returnTo,
+                offeredAt = excluded.offeredAt, endedAt = excluded.endedAt, failure = excluded.failure,
+                detail = excluded.detail
+            """, [rollout, device, wave, state, returnTo, offeredAt, endedAt, failure, detail])
     }
 }
 
@@ -69,6 +71,23 @@ extension StreamCursorRecord {
             ON CONFLICT DO UPDATE SET highest = excluded.highest, holes = excluded.holes,
                 received = excluded.received, duplicates = excluded.duplicates, updatedAt = excluded.updatedAt
             """, [device, boot, stream, highest, holes, received, duplicates, updatedAt])
+    }
+}
+
+extension ReceiptRecord {
+    /// Adds the receipt; one that is there stays as it is.
+    public func store(_ database: Database) throws {
+        try database.run(
+            """
+            INSERT INTO receipt (device, slot, release, committedAt, image, model, number, counter, goldenError,
+                latency, instructionSet, runtimeVersion, message, receivedAt)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """,
+            [
+                device, slot, release, committedAt, image, model, number, counter, goldenError, latency,
+                instructionSet, runtimeVersion, message, receivedAt,
+            ])
     }
 }
 
