@@ -91,10 +91,12 @@ final class DeltaService: Sendable {
     }
 
     private func make(_ pair: Pair) async throws {
-        let key = try await context.write { database, _ in try ImageKeys.key(database, of: pair.image) }
+        let (key, encoded) = try await context.write { database, _ in
+            (try ImageKeys.key(database, of: pair.image), try DeliveryRecord.fetchOne(database, key: pair.image)?.bytes)
+        }
         let (full, delta) = try await background.run { [encoder] in
-            let full = try encoder.full(pair.image, key: key)
-            let worthwhile = full.map.bytes / 10 * DeliveryLimits.deltaTenths
+            let full = try encoded ?? encoder.full(pair.image, key: key).map.bytes
+            let worthwhile = full / 10 * DeliveryLimits.deltaTenths
             return (full, try encoder.delta(from: pair.base, to: pair.image, below: worthwhile, key: key))
         }
         let now = context.now()
@@ -105,7 +107,7 @@ final class DeltaService: Sendable {
                 try DeliveryRecord(delta, createdAt: now).insert(database, onConflict: .ignore)
             }
             try DeltaRecord(
-                image: pair.image, base: pair.base, blob: delta?.file, bytes: delta?.map.bytes ?? full.map.bytes,
+                image: pair.image, base: pair.base, blob: delta?.file, bytes: delta?.map.bytes ?? full,
                 createdAt: now
             ).insert(database, onConflict: .ignore)
         }
@@ -113,10 +115,10 @@ final class DeltaService: Sendable {
             "delta",
             metadata: [
                 "image": "\(pair.image.short)", "base": "\(pair.base.short)", "devices": "\(pair.devices)",
-                "bytes": "\(delta.map { "\($0.map.bytes)" } ?? "not worth it")", "full": "\(full.map.bytes)",
+                "bytes": "\(delta.map { "\($0.map.bytes)" } ?? "not worth it")", "full": "\(full)",
             ])
         guard let delta else { return }
-        saved.increment(by: (full.map.bytes - delta.map.bytes) * pair.devices)
+        saved.increment(by: (full - delta.map.bytes) * pair.devices)
         made()
     }
 }
