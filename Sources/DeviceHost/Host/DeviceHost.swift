@@ -221,7 +221,8 @@ public final class DeviceHost: @unchecked Sendable {
             timer = nil
             return
         }
-        if let timer, timer.due == due { return }
+        // One that goes off too early arms itself anew: cheaper than a new timer for each chunk that puts a deadline off.
+        if let timer, timer.due <= due { return }
         if let timer { loop.cancel(timer.id) }
         let wait = min(max(due.since(now()), Interval(milliseconds: 0)), DeviceLimits.longestWait)
         let id = loop.schedule(after: wait.milliseconds) { [weak self] in self?.wake() }
