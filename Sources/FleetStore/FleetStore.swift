@@ -65,11 +65,31 @@ public final class FleetStore: Sendable {
             hint: "check that the folder is writable, has free space and was made by this or an older version")
     }
 
-    /// Reads in one snapshot, on the caller's thread.
-    package func readHere<Value>(_ body: (Database) throws -> Value) throws -> Value { try database.read(body) }
+    /// Reads in one snapshot, on the caller's thread. For a simulation, where nothing else uses the database: a second
+    /// connection would read the schema and compile every query once more.
+    package func readHere<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try here("BEGIN DEFERRED TRANSACTION", body)
+    }
 
     /// Writes in one transaction, on the caller's thread.
-    package func writeHere<Value>(_ body: (Database) throws -> Value) throws -> Value { try database.write(body) }
+    package func writeHere<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try here("BEGIN IMMEDIATE TRANSACTION", body)
+    }
+
+    /// GRDB compiles the statements of its own transactions each time.
+    private func here<Value>(_ begin: String, _ body: (Database) throws -> Value) throws -> Value {
+        try database.writeWithoutTransaction { database in
+            try database.run(begin)
+            do {
+                let value = try body(database)
+                try database.run("COMMIT TRANSACTION")
+                return value
+            } catch {
+                if database.isInsideTransaction { try? database.rollback() }
+                throw error
+            }
+        }
+    }
 
     /// Closes all connections after the running transactions; use of the store after that throws.
     public func close() throws { try database.close() }
