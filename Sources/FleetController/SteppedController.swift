@@ -90,10 +90,10 @@ package final class SteppedController: Sendable {
     package func takeDeliveryDue() -> Bool { due.take() }
 
     /// One round of delivery: audit after a reconnect, then everything that is missing at the broker.
-    package func deliver() async throws {
-        await deltas.round()
-        try await delivery.round()
-    }
+    package func deliver() async throws { try await delivery.round() }
+
+    /// Makes the differences that are missing.
+    package func makeDeltas() async { await deltas.round() }
 
     /// Lets rollouts go on whose time has come.
     package func tick() async throws { try await rollouts.tick() }

@@ -18,6 +18,7 @@ private let explorer = Task { try await Explorer() }
             let plan = WorldPlan(seed: seed)
             #expect(plan.rollouts.count == 3)
             #expect(plan.faults.count >= 5)
+            #expect(plan.rollouts.last?.selector == .all)
         }
         for release in explorer.fixture.releases.values { #expect(release.retainedMessages().count >= 34) }
     }

@@ -118,6 +118,8 @@ public struct ExploreSummary: Sendable {
     /// Worlds in which something happened that must not, without their traces.
     public var failures: [WorldOutcome] = []
     public var reports = 0
+    /// Of the world that had the fewest.
+    public var fewestReports = Int.max
     public var samples = 0
     public var commits = 0
     /// Placements of power cuts, in a run over crash points.
@@ -129,6 +131,7 @@ public struct ExploreSummary: Sendable {
     mutating func add(_ outcome: WorldOutcome) {
         seeds += 1
         reports += outcome.reports
+        fewestReports = min(fewestReports, outcome.reports)
         samples += outcome.samples
         commits += outcome.commits
         if !outcome.violations.isEmpty, failures.count < Self.failureLimit { failures.append(outcome) }
@@ -147,7 +150,8 @@ public struct ExploreSummary: Sendable {
         let list = failures.map(\.seed).map(String.init).joined(separator: ",")
         return """
             {"seeds":\(seeds),"violations":\(violations),"worlds_per_cpu_minute":\(Int(worldsPerCPUMinute)),\
-            "crash_points":\(crashPoints),"reports":\(reports),"samples":\(samples),"commits":\(commits),\
+            "crash_points":\(crashPoints),"reports":\(reports),"fewest_reports":\(seeds > 0 ? fewestReports : 0),\
+            "samples":\(samples),"commits":\(commits),\
             "cpu_seconds":\(Int(cpuSeconds)),"failed_seeds":[\(list)]}
             """
     }

@@ -297,7 +297,7 @@ final class FlashFile: @unchecked Sendable {
             UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + overlap])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<overlap]))
         }
-        bytes.append(contentsOf: source[overlap...])
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: source[overlap...]))
     }
 
     /// Changes beyond which the whole file is copied.

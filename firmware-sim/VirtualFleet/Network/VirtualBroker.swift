@@ -19,7 +19,9 @@ final class VirtualBroker {
     /// Clients by filter, each in the order of subscribing.
     private var exact: [String: [String]] = [:]
     private var plus: [String: [String]] = [:]
-    private var other: [(filter: TopicFilter, client: String)] = []
+    private var other: [(filter: TopicFilter, client: String)] = [] { didSet { otherMatches.removeAll() } }
+    /// Which of `other` match a topic, as far as somebody asked: topics come again and again.
+    private var otherMatches: [String: [Int]] = [:]
 
     init(queue: EventQueue, seed: UInt64) {
         self.queue = queue
@@ -88,8 +90,10 @@ final class VirtualBroker {
         case .exact: return retained[filter] == nil ? [] : [filter]
         case .child(let parent): return (children[parent] ?? []).sorted()
         case .other:
-            let filter = TopicFilter(filter)
-            return retained.keys.filter(filter.matches).sorted()
+            guard filter.hasSuffix("/+") else { return retained.keys.filter(TopicFilter(filter).matches).sorted() }
+            // There are many topics below a parent, and few parents.
+            let parents = TopicFilter(String(filter.dropLast(2)))
+            return children.filter { parents.matches($0.key) }.flatMap(\.value).sorted()
         }
     }
 
@@ -101,9 +105,16 @@ final class VirtualBroker {
         for client in exact[topic] ?? [] { forward(topic, payload, to: client, filter: topic) }
         let parent = TopicFilter.parent(topic)
         for client in plus[parent] ?? [] { forward(topic, payload, to: client, filter: parent + "/+") }
-        for subscription in other where subscription.filter.matches(topic) {
-            forward(topic, payload, to: subscription.client, filter: subscription.filter.text)
+        for index in otherMatches(topic) {
+            forward(topic, payload, to: other[index].client, filter: other[index].filter.text)
         }
+    }
+
+    private func otherMatches(_ topic: String) -> [Int] {
+        if let known = otherMatches[topic] { return known }
+        let matches = other.indices.filter { other[$0].filter.matches(topic) }
+        otherMatches[topic] = matches
+        return matches
     }
 
     private func keep(_ topic: String, _ payload: [UInt8]) {

@@ -69,6 +69,8 @@ public struct WorldPlan: Hashable, Sendable {
     var framePause: Int64 = 5000
     /// The network when there is no storm.
     var weather = Weather()
+    /// Sensors do not rest before devices have sent so many reports.
+    var fewestReports = 0
     /// What is particular to each device; devices beyond the list are ordinary.
     var surroundings: [DeviceSurroundings] = []
     /// Somebody has written assertions about how it ends: releases need not come to all devices, drift is judged, and a
@@ -76,22 +78,34 @@ public struct WorldPlan: Hashable, Sendable {
     var isScenario = false
 
     /// Milliseconds of faults in a world that a seed draws.
-    public static let faultyTime: Int64 = 200_000
+    public static let faultyTime: Int64 = 150_000
+    /// Milliseconds between the beginnings of two rollouts: less than some take.
+    private static let rolloutPause: Int64 = 45_000
 
-    /// Three rollouts and five faults or more.
+    /// Three rollouts and five faults or more. The last rollout is for all devices; one before it may leave out half of
+    /// them, so that devices come to a release from different ones.
     public init(seed: UInt64) {
         var chance = SeededGenerator(seed: seed, name: "plan")
         let hasBroken = chance.happens(0.3)
         let names = hasBroken ? ["sound-1", "broken", "sound-2"] : ["sound-1", "sound-2", "sound-3"]
         rollouts = names.enumerated().map { index, name in
-            PlannedRollout(name: name, time: Int64(index) * 60_000 + chance.pick(1000...15_000))
+            PlannedRollout(name: name, time: Int64(index) * Self.rolloutPause + chance.pick(1000...12_000))
         }
+        for index in rollouts.indices.dropLast() { rollouts[index].selector = Self.drawnSelector(&chance) }
         heal = Self.faultyTime
+        fewestReports = 50
         var drawn = (0..<chance.pick(5...9)).map { _ in
             Fault(time: chance.pick(2000...Self.faultyTime - 20_000), kind: Fault.Kind(drawn: &chance))
         }
         for index in drawn.indices { drawn[index].meet(rollouts, &chance) }
         faults = drawn.sorted { $0.time < $1.time }
+    }
+
+    /// All devices, or those of one side.
+    private static func drawnSelector(_ chance: inout SeededGenerator) -> Selector {
+        let sides = ["L", "R"]
+        guard let side = sides.dropFirst(Int(chance.below(3))).first else { return .all }
+        return Selector(terms: [Selector.Term(key: "side", isEqual: true, values: [side])])
     }
 
     init(rollouts: [PlannedRollout], faults: [Fault], heal: Int64) {

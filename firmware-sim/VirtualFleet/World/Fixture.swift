@@ -58,7 +58,7 @@ final class Fixture: Sendable {
 
     static func policy() -> DevicePolicy {
         DevicePolicy(
-            reportInterval: .seconds(60),
+            reportInterval: .seconds(45),
             sampling: SamplingPolicy(floor: 0.02, slope: 0.02, bytesPerDay: 1 << 22, burstBytes: 1 << 16))
     }
 

@@ -18,7 +18,7 @@ import Synchronization
 final class VirtualController: @unchecked Sendable {
     /// What the controller has to do at the next opportunity.
     enum Step: Hashable {
-        case ingest, deliver, tick, judge
+        case ingest, deliver, deltas, tick, judge
         case rollout(PlannedRollout)
     }
 
@@ -197,7 +197,10 @@ final class VirtualController: @unchecked Sendable {
             guard let self, self.life == life else { return }
             add(.tick)
             if world.plan.isScenario { add(.judge) }
-            if (world.queue.now / Self.round) % 2 == 0 { add(.deliver) }
+            if (world.queue.now / Self.round) % 2 == 0 {
+                add(.deltas)
+                add(.deliver)
+            }
             repeatSteps(life)
         }
     }
@@ -227,6 +230,7 @@ final class VirtualController: @unchecked Sendable {
         switch step {
         case .ingest: await stepped.ingestBatch()
         case .deliver: if isLinked.withLock({ $0 }) { try await stepped.deliver() }
+        case .deltas: await stepped.makeDeltas()
         case .tick: try await stepped.tick()
         case .judge: await stepped.judge()
         case .rollout(let rollout): try await rollOut(rollout, stepped)

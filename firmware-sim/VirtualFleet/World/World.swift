@@ -56,7 +56,10 @@ final class World: @unchecked Sendable {
     /// What assertions are judged by, in a scenario.
     var chronicle = Chronicle()
     var lastRelease: FixtureRelease? { plan.rollouts.last.flatMap { fixture.releases[$0.name] } }
-    private var quietAt: Int64 { plan.heal + 20_000 }
+    /// Some time after healing sensors rest, so that the world can come to an end.
+    private var isQuiet: Bool {
+        queue.now > plan.heal + 20_000 && checker.reports >= plan.fewestReports
+    }
 
     // MARK: Trace
 
@@ -79,15 +82,17 @@ final class World: @unchecked Sendable {
         schedulePlan()
         paceSensors()
         var hasConverged = false
-        while let next = queue.next, next < plan.heal + plan.patience, checker.violations.isEmpty {
+        let (queue, controller, checker) = (queue, controller, checker)
+        let latest = plan.heal + plan.patience
+        while let next = queue.next, next < latest, checker.isClean {
             queue.pop()?()
             if controller.hasWork { await controller.work() }
-            if queue.now > quietAt, queue.step % 64 == 0, hasSettled(), hasArrived() {
+            if queue.step % 64 == 0, isQuiet, hasSettled(), hasArrived() {
                 hasConverged = true
                 break
             }
         }
-        if checker.violations.isEmpty { judge(hasConverged: hasConverged) }
+        if checker.isClean { judge(hasConverged: hasConverged) }
         if plan.isScenario { completeChronicle() }
         let outcome = WorldOutcome(
             seed: seed, violations: checker.violations, fingerprint: fingerprint, trace: lines, steps: queue.step,
@@ -164,7 +169,7 @@ final class World: @unchecked Sendable {
     }
 
     private func pace(_ device: VirtualDevice) {
-        guard queue.now < quietAt else { return }
+        guard !isQuiet else { return }
         let sensor = plan.surroundings(of: device.index).sensor
         let values = fixture.frameValues(of: checker.serving(device))
         device.infer(sensor.frame(values: values, at: queue.now, &chance))
