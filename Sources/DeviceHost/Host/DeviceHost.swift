@@ -251,9 +251,7 @@ public final class DeviceHost: @unchecked Sendable {
             return true
         } catch {
             lastStoreFailure = error.context
-            let lost = spooler.lost()
-            let isRescued = error.code == .noSpace && rescue(lost)
-            note(.problem("\(error); \(isRescued ? 0 : lost.count) reports and samples are lost"))
+            loseWrites(error)
             return false
         }
     }
@@ -261,8 +259,14 @@ public final class DeviceHost: @unchecked Sendable {
     /// A write for the spool failed: its transaction ends here, for it would take along whatever is written next.
     func abandonWrites(_ error: DeviceError, of what: String = "") {
         store.rollBack()
-        let lost = spooler.lost().count
-        note(.problem("\(what)\(error)\(lost == 0 ? "" : "; \(lost) reports and samples are lost")"))
+        loseWrites(error, of: what)
+    }
+
+    /// What the transaction held is gone from the disk; on a full one it may still find a place.
+    private func loseWrites(_ error: DeviceError, of what: String = "") {
+        let lost = spooler.lost()
+        let isRescued = error.code == .noSpace && rescue(lost)
+        note(.problem("\(what)\(error); \(isRescued ? 0 : lost.count) reports and samples are lost"))
     }
 
     /// Stores reports and samples in the log's place, on a disk that is full.
