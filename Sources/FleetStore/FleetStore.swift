@@ -66,7 +66,7 @@ public final class FleetStore: Sendable {
     }
 
     /// Reads in one snapshot, on the caller's thread. For a simulation, where nothing else uses the database: a second
-    /// connection would read the schema and compile every query once more.
+    /// connection would read the schema and compile every query once more. It does not refuse writes, as the pool does.
     package func readHere<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try here("BEGIN DEFERRED TRANSACTION", body)
     }
@@ -76,7 +76,7 @@ public final class FleetStore: Sendable {
         try here("BEGIN IMMEDIATE TRANSACTION", body)
     }
 
-    /// GRDB compiles the statements of its own transactions each time.
+    /// Runs `body` in a transaction that `begin` begins: GRDB compiles the statements of its own each time.
     private func here<Value>(_ begin: String, _ body: (Database) throws -> Value) throws -> Value {
         try database.writeWithoutTransaction { database in
             try database.run(begin)

@@ -54,7 +54,7 @@ private let explorer = Task { try await Explorer() }
 
     @Test("a planted bug is seen", arguments: [Mutation.oneSignature, .deleteBeforeAck, .countTwice])
     func mutations(mutation: Mutation) async throws {
-        let summary = await (try await explorer.value).with(mutation).explore(0..<12, stopsAtFirst: true)
+        let summary = await (try await explorer.value).with(mutation).explore(0..<60, stopsAtFirst: true)
         #expect(summary.violations >= 1)
     }
 }

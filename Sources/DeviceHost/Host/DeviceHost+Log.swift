@@ -49,7 +49,7 @@ extension DeviceHost {
             log.hold(until: now.advanced(by: Self.logRetry))
         } catch {
             log.hold(until: now.advanced(by: Self.logRetry))
-            abandonWrites(error, of: "the log: ")
+            abandonLog(error)
         }
     }
 
@@ -61,7 +61,7 @@ extension DeviceHost {
         do throws(DeviceError) {
             try spooler.trimLog(at: now(), flushAfter: configuration.limits.flushDelay)
         } catch {
-            abandonWrites(error, of: "the log: ")
+            abandonLog(error)
         }
     }
 }

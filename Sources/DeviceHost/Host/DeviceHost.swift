@@ -64,7 +64,7 @@ public final class DeviceHost: @unchecked Sendable {
     var reportTimer: (id: TimerID, isFinal: Bool)?
     /// The last one, in monotonic milliseconds.
     var reportedAt = Int64.min / 2
-    private var timer: (id: TimerID, due: Instant)?
+    private var timer: (id: TimerID, firesAt: Int64)?
 
     /// Opens the device's folder; nothing moves until `start`.
     ///
@@ -221,12 +221,13 @@ public final class DeviceHost: @unchecked Sendable {
             timer = nil
             return
         }
-        // One that goes off too early arms itself anew: cheaper than a new timer for each chunk that puts a deadline off.
-        if let timer, timer.due <= due { return }
-        if let timer { loop.cancel(timer.id) }
         let wait = min(max(due.since(now()), Interval(milliseconds: 0)), DeviceLimits.longestWait)
+        let firesAt = clock.milliseconds + wait.milliseconds
+        // One that goes off too early arms itself anew: cheaper than a new timer for each chunk that puts a deadline off.
+        if let timer, timer.firesAt <= firesAt { return }
+        if let timer { loop.cancel(timer.id) }
         let id = loop.schedule(after: wait.milliseconds) { [weak self] in self?.wake() }
-        timer = (id, due)
+        timer = (id, firesAt)
     }
 
     private func wake() {
@@ -257,16 +258,24 @@ public final class DeviceHost: @unchecked Sendable {
     }
 
     /// A write for the spool failed: its transaction ends here, for it would take along whatever is written next.
-    func abandonWrites(_ error: DeviceError, of what: String = "") {
+    func abandonWrites(_ error: DeviceError) {
         store.rollBack()
-        loseWrites(error, of: what)
+        loseWrites(error)
+    }
+
+    /// A write of the log failed. It gives nothing up for itself.
+    func abandonLog(_ error: DeviceError) {
+        store.rollBack()
+        loseWrites(error, of: "the log: ", isOfLog: true)
     }
 
     /// What the transaction held is gone from the disk; on a full one it may still find a place.
-    private func loseWrites(_ error: DeviceError, of what: String = "") {
+    private func loseWrites(_ error: DeviceError, of what: String = "", isOfLog: Bool = false) {
         let lost = spooler.lost()
-        let isRescued = error.code == .noSpace && rescue(lost)
-        note(.problem("\(what)\(error); \(isRescued ? 0 : lost.count) reports and samples are lost"))
+        let mayRescue = error.code == .noSpace && !(isOfLog && lost.isEmpty)
+        let isRescued = mayRescue && rescue(lost)
+        let loss = lost.isEmpty ? "" : "; \(isRescued ? 0 : lost.count) reports and samples are lost"
+        note(.problem("\(what)\(error)\(loss)"))
     }
 
     /// Stores reports and samples in the log's place, on a disk that is full.

@@ -152,23 +152,32 @@ extension SlotHost {
     /// - Parameter mustSpool: the window's release is being replaced: the oldest report makes room if it must.
     func closeWindow(mustSpool: Bool) {
         guard let isEmpty = window?.isEmpty, !isEmpty else { return }
+        // The window does not come again: and a full disk may have got room by the first failure.
+        let isSpooled = spoolWindow(isUrgent: mustSpool) || mustSpool && spoolWindow(isUrgent: true)
+        if mustSpool, !isSpooled { host.spooler.countDroppedReport() }
+        host.syncJournal()
+    }
+
+    /// False if the disk refused: the window is as it was, and is held for a while.
+    private func spoolWindow(isUrgent: Bool) -> Bool {
         let now = host.now()
         var open = window
         do throws(DeviceError) {
-            guard try host.spooler.makeRoomForReport(isUrgent: mustSpool) else { return }
+            guard try host.spooler.makeRoomForReport(isUrgent: isUrgent) else { return true }
             let key = host.spooler.nextKey(.report)
             window?.addDropped(samples: host.spooler.takeSamplesDropped())
             open = window
             let report = window?.close(
                 boot: key.boot, sequence: key.sequence, reportsDropped: host.spooler.reportsDropped, at: now)
-            guard let report else { return }
+            guard let report else { return true }
             try host.spooler.add(
                 key, parts: [report.encoded()], at: now, flushAfter: host.configuration.limits.flushDelay)
+            return true
         } catch {
             host.abandonWrites(error)
             window = open
             windowHeldUntil = now.advanced(by: DeviceLimits.windowPause)
+            return false
         }
-        host.syncJournal()
     }
 }

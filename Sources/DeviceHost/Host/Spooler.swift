@@ -231,6 +231,9 @@ final class Spooler {
         return pending.flatMap { ledger.add($0.key, bytes: Self.bytes($0.parts), at: now) }
     }
 
+    /// Counts a report that never got to the disk.
+    func countDroppedReport() { reportsDropped += 1 }
+
     /// What was pending is gone; gives the reports and samples.
     func lost() -> [(key: SpoolKey, parts: [[UInt8]])] {
         flushAt = nil

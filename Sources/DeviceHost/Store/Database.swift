@@ -16,7 +16,7 @@ final class Database {
     var didReopen: () -> Void = {}
     private var isInTransaction = false
     /// A write of the open transaction failed: none of it may be committed.
-    private var isSpoiled = false
+    private var spoiledBy: DeviceError?
 
     /// What may be done with the file.
     enum Access: Sendable {
@@ -121,9 +121,9 @@ final class Database {
 
     /// Makes all writes since the last commit durable: all of them, or none. After an error they are gone.
     func commit() throws(DeviceError) {
-        guard !isSpoiled else {
+        if let cause = spoiledBy {
             rollBack()
-            throw DeviceError(.storeFailed, "\(path): an earlier write of the same transaction failed")
+            throw DeviceError(cause.code, "an earlier write of the same transaction failed: \(cause.context)")
         }
         guard isInTransaction else { return }
         do {
@@ -137,7 +137,7 @@ final class Database {
 
     /// Forgets all writes since the last commit.
     func rollBack() {
-        isSpoiled = false
+        spoiledBy = nil
         guard isInTransaction else { return }
         isInTransaction = false
         // SQLite may have rolled back by itself (disk full): then there is nothing to do.
@@ -169,7 +169,7 @@ final class Database {
             }
             _ = try read(sql, values) { _ in () }
         } catch {
-            isSpoiled = true
+            if spoiledBy == nil { spoiledBy = error }
             throw error
         }
     }

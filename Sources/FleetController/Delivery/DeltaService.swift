@@ -91,11 +91,11 @@ final class DeltaService: Sendable {
     }
 
     private func make(_ pair: Pair) async throws {
-        let (key, encoded) = try await context.write { database, _ in
+        let (key, knownBytes) = try await context.write { database, _ in
             (try ImageKeys.key(database, of: pair.image), try DeliveryRecord.fetchOne(database, key: pair.image)?.bytes)
         }
-        let (full, delta) = try await background.run { [encoder] in
-            let full = try encoded ?? encoder.full(pair.image, key: key).map.bytes
+        let (fullBytes, delta) = try await background.run { [encoder] in
+            let full = try knownBytes ?? encoder.full(pair.image, key: key).map.bytes
             let worthwhile = full / 10 * DeliveryLimits.deltaTenths
             return (full, try encoder.delta(from: pair.base, to: pair.image, below: worthwhile, key: key))
         }
@@ -107,7 +107,7 @@ final class DeltaService: Sendable {
                 try DeliveryRecord(delta, createdAt: now).insert(database, onConflict: .ignore)
             }
             try DeltaRecord(
-                image: pair.image, base: pair.base, blob: delta?.file, bytes: delta?.map.bytes ?? full,
+                image: pair.image, base: pair.base, blob: delta?.file, bytes: delta?.map.bytes ?? fullBytes,
                 createdAt: now
             ).insert(database, onConflict: .ignore)
         }
@@ -115,10 +115,10 @@ final class DeltaService: Sendable {
             "delta",
             metadata: [
                 "image": "\(pair.image.short)", "base": "\(pair.base.short)", "devices": "\(pair.devices)",
-                "bytes": "\(delta.map { "\($0.map.bytes)" } ?? "not worth it")", "full": "\(full)",
+                "bytes": "\(delta.map { "\($0.map.bytes)" } ?? "not worth it")", "full": "\(fullBytes)",
             ])
         guard let delta else { return }
-        saved.increment(by: (full - delta.map.bytes) * pair.devices)
+        saved.increment(by: (fullBytes - delta.map.bytes) * pair.devices)
         made()
     }
 }

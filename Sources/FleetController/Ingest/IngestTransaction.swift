@@ -57,7 +57,7 @@ struct IngestTransaction {
 
     /// Writes what was gathered and says what to acknowledge.
     mutating func finish() throws {
-        for device in devices.values { try update(device) }
+        for device in devices.values.sorted(by: { $0.id < $1.id }) { try update(device) }
         try tellRollouts()
         try cursors.store()
         outcome.acks = cursors.acks

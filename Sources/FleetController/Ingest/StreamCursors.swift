@@ -51,10 +51,12 @@ struct StreamCursors {
         boots[boot] = streams
     }
 
-    /// Writes every cursor that moved.
+    /// Writes every cursor that moved, in an order that makes equal databases of equal batches.
     func store() throws {
-        for streams in boots.values {
-            for stream in streams.touched { try streams.cursors[stream]?.store(database) }
+        for (_, streams) in boots.sorted(by: { $0.key < $1.key }) {
+            for stream in StreamKind.allCases where streams.touched.contains(stream) {
+                try streams.cursors[stream]?.store(database)
+            }
         }
     }
 

@@ -93,7 +93,7 @@ final class VirtualBroker {
             guard filter.hasSuffix("/+") else { return retained.keys.filter(TopicFilter(filter).matches).sorted() }
             // There are many topics below a parent, and few parents.
             let parents = TopicFilter(String(filter.dropLast(2)))
-            return children.filter { parents.matches($0.key) }.flatMap(\.value).sorted()
+            return children.filter { !$0.key.isEmpty && parents.matches($0.key) }.flatMap(\.value).sorted()
         }
     }
 

@@ -35,7 +35,7 @@ final class Checker {
     private unowned let world: World
     private var records: [Record]
     private(set) var violations: [Violation] = []
-    /// Nothing was found so far.
+    /// Nothing was found so far: asked after every event.
     private(set) var isClean = true
     private(set) var reports = 0
     private(set) var samples = 0

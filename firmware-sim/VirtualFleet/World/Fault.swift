@@ -65,7 +65,7 @@ public struct WorldPlan: Hashable, Sendable {
     public var heal: Int64
     /// Milliseconds after healing in which everything must have come about.
     var patience: Int64 = 1_200_000
-    /// Milliseconds between two frames of a device, until shortly after healing.
+    /// Milliseconds between two frames of a device, until sensors rest.
     var framePause: Int64 = 5000
     /// The network when there is no storm.
     var weather = Weather()

@@ -197,10 +197,8 @@ final class VirtualController: @unchecked Sendable {
             guard let self, self.life == life else { return }
             add(.tick)
             if world.plan.isScenario { add(.judge) }
-            if (world.queue.now / Self.round) % 2 == 0 {
-                add(.deltas)
-                add(.deliver)
-            }
+            add(.deltas)
+            if (world.queue.now / Self.round) % 2 == 0 { add(.deliver) }
             repeatSteps(life)
         }
     }
