@@ -154,7 +154,7 @@ extension SlotHost {
         guard let isEmpty = window?.isEmpty, !isEmpty else { return }
         // The window does not come again: and a full disk may have got room by the first failure.
         let isSpooled = spoolWindow(isUrgent: mustSpool) || mustSpool && spoolWindow(isUrgent: true)
-        if mustSpool, !isSpooled { host.spooler.countDroppedReport() }
+        if mustSpool, !isSpooled { host.spooler.reportsDropped += 1 }
         host.syncJournal()
     }
 

@@ -47,8 +47,15 @@ extension Spooler {
         try giveUpLog(holding: .max)
         try store.commit()
         var actions = committed(at: now)
-        for (key, parts) in lost { try add(key, parts: parts, at: now, flushAfter: Interval(milliseconds: 0)) }
-        try store.commit()
+        let dropped = reportsDropped
+        do throws(DeviceError) {
+            for (key, parts) in lost { try add(key, parts: parts, at: now, flushAfter: Interval(milliseconds: 0)) }
+            try store.commit()
+        } catch {
+            _ = self.lost()
+            reportsDropped = dropped
+            throw error
+        }
         actions += committed(at: now)
         return actions
     }

@@ -45,7 +45,7 @@ final class Spooler {
     /// Lines of the log that were given up.
     var logLoss = LogLoss()
     /// Reports that were given up since the last report said so, and samples.
-    private(set) var reportsDropped: UInt64 = 0
+    var reportsDropped: UInt64 = 0
     private var samplesDropped: UInt64 = 0
 
     init(
@@ -223,16 +223,15 @@ final class Spooler {
         flushAt = nil
         ledger.forget(forgotten)
         for (key, bytes) in resized { ledger.resize(key, bytes: bytes) }
+        // What was added may have been merged away since, in the same transaction.
+        let added = pending.filter { !forgotten.contains($0.key) }
         sums.reportsMerged += pendingTotals.reportsMerged
         sums.samplesDropped += pendingTotals.samplesDropped
         samplesDropped += pendingTotals.samplesDropped
         logLoss.committed()
         defer { forgetPending() }
-        return pending.flatMap { ledger.add($0.key, bytes: Self.bytes($0.parts), at: now) }
+        return added.flatMap { ledger.add($0.key, bytes: resized[$0.key] ?? Self.bytes($0.parts), at: now) }
     }
-
-    /// Counts a report that never got to the disk.
-    func countDroppedReport() { reportsDropped += 1 }
 
     /// What was pending is gone; gives the reports and samples.
     func lost() -> [(key: SpoolKey, parts: [[UInt8]])] {
