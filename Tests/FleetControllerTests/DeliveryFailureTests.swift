@@ -11,12 +11,6 @@ import Testing
 struct DeliveryFailureTests {
     private let broker = FakeBroker()
 
-    private func service(_ fleet: TestFleet) -> DeliveryService {
-        let service = DeliveryService(context: fleet.controller.context, link: broker, wakeup: Wakeup())
-        broker.show(to: service.inbox)
-        return service
-    }
-
     /// A release of 20 chunks that is on its way to one device.
     private struct Sent {
         let device: DeviceID
@@ -34,11 +28,7 @@ struct DeliveryFailureTests {
         var sent: [Sent] = []
         for device in try await fleet.makeDevices(["d1", "d2"]) {
             let release = try await fleet.approvedRelease(size: 20 * WireLimits.chunkBytes - 100)
-            let rollout = try await fleet.controller.rollouts.create(
-                RolloutRequest(
-                    release: release.record.name, selector: try Selector("id=\(device)"),
-                    waves: [Wave(name: "all", cumulativeShare: 1)]), by: TestFleet.alice)
-            _ = try await fleet.controller.rollouts.start(rollout.id ?? 0, by: TestFleet.alice)
+            try await fleet.rollOut(release, to: try Selector("id=\(device)"))
             sent.append(
                 Sent(
                     device: device, release: try #require(release.record.digest),
@@ -68,7 +58,7 @@ struct DeliveryFailureTests {
     @Test("all images that a round encodes go out in it, with their releases and documents")
     func several() async throws {
         let (fleet, sent) = try await fleet()
-        try await service(fleet).round()
+        try await fleet.delivery(over: broker).round()
         #expect(sent.map(isOut) == [true, true])
     }
 
@@ -79,7 +69,7 @@ struct DeliveryFailureTests {
         let (fleet, all) = try await fleet()
         let (bad, good) = (all[number], all[1 - number])
         let whole = try fleet.lose(bad.image)
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         #expect(isOut(good))
         for topic in [Topic.blobMap(bad.image), .release(bad.release), .desired(bad.device)] {
@@ -109,7 +99,7 @@ struct DeliveryFailureTests {
     )
     func askedFor() async throws {
         let (fleet, sent) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         let whole = try fleet.damage(try await file(fleet, of: sent[0].image))
         try await service.answer(Need(blob: sent[0].image, missing: [0..<4]), from: sent[0].device)
@@ -136,7 +126,7 @@ struct DeliveryFailureTests {
     func askedForPastTheCap() async throws {
         let (fleet, all) = try await fleet { $0.retainedBytesLimit = 100_000 }
         let (bad, good) = (all[0], all[1])
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.encode(service.needs().unencoded)
         let whole = try fleet.damage(try await file(fleet, of: bad.image))
         try await service.round()
@@ -172,7 +162,7 @@ struct DeliveryFailureTests {
     @Test("a blob whose map cannot be read any more is cleared like the others", arguments: [0, 1])
     func unreadableMap(_ number: Int) async throws {
         let (fleet, sent) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         let now = fleet.clock.now
         let bad = sent[number].image

@@ -13,12 +13,6 @@ import Testing
 struct DeliveryTests {
     let broker = FakeBroker()
 
-    private func service(_ fleet: TestFleet) -> DeliveryService {
-        let service = DeliveryService(context: fleet.controller.context, link: broker, wakeup: Wakeup())
-        broker.show(to: service.inbox)
-        return service
-    }
-
     /// A fleet with a release of 20 chunks on its way to two devices.
     private func fleet(_ change: (inout ControllerConfiguration) -> Void = { _ in }) async throws -> (
         TestFleet, ReleaseDetail
@@ -30,10 +24,7 @@ struct DeliveryTests {
         }
         try await fleet.makeDevices(["d1", "d2"])
         let release = try await fleet.approvedRelease(size: 20 * WireLimits.chunkBytes - 100)
-        let record = try await fleet.controller.rollouts.create(
-            RolloutRequest(release: release.record.name, waves: [Wave(name: "all", cumulativeShare: 1)]),
-            by: TestFleet.alice)
-        _ = try await fleet.controller.rollouts.start(record.id ?? 0, by: TestFleet.alice)
+        try await fleet.rollOut(release)
         return (fleet, release)
     }
 
@@ -45,7 +36,7 @@ struct DeliveryTests {
     @Test("trust, chunks, map, release and desired documents go out in this order, each once, retained")
     func order() async throws {
         let (fleet, release) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         let image = try #require(release.manifest.parts.first).image.digest
         let digest = try #require(release.record.digest)
@@ -63,7 +54,7 @@ struct DeliveryTests {
     @Test("the published chunks give the image back, and each has its digest in the map")
     func content() async throws {
         let (fleet, release) = try await fleet()
-        try await service(fleet).round()
+        try await fleet.delivery(over: broker).round()
         let image = try #require(release.manifest.parts.first).image
         let map = try BlobMap(decoding: try #require(broker.retained[.blobMap(image.digest)]))
         #expect(map.codec == .raw)
@@ -92,7 +83,7 @@ struct DeliveryTests {
     @Test("what the controller's disk damaged is not given to the fleet, is told, and holds up nothing else")
     func damaged() async throws {
         let (fleet, release) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.encode(service.needs().unencoded)
         let image = try #require(release.manifest.parts.first).image.digest
         let delivery = try #require(try await fleet.read { try DeliveryRecord.fetchOne($0, key: image) })
@@ -123,7 +114,7 @@ struct DeliveryTests {
     @Test("what an audit cannot mend is told and tried again")
     func unmended() async throws {
         let (fleet, release) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         try report()
         let image = try #require(release.manifest.parts.first).image.digest
@@ -147,7 +138,7 @@ struct DeliveryTests {
     @Test("a desired document names the release and rises with every change")
     func desired() async throws {
         let (fleet, release) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         let device = try DeviceID("d1")
         let first = try Desired(decoding: try #require(broker.retained[.desired(device)]))
@@ -167,7 +158,7 @@ struct DeliveryTests {
     @Test("after a reconnect only what the broker lost is published again", arguments: 0..<6)
     func audit(_ kind: Int) async throws {
         let (fleet, release) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         try report()
         let image = try #require(release.manifest.parts.first).image.digest
@@ -188,7 +179,7 @@ struct DeliveryTests {
     @Test("after a reconnect a device whose reported state the broker lost gets its desired document, which it answers")
     func lostReport() async throws {
         let (fleet, _) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         try report(["d1"])
         broker.forgetPublished()
@@ -200,7 +191,7 @@ struct DeliveryTests {
     @Test("what the broker did not take is published in the next round")
     func refused() async throws {
         let (fleet, _) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         broker.refuseAll(true)
         await #expect(throws: ControllerError.self) { try await service.round() }
         #expect(broker.published.isEmpty)
@@ -213,18 +204,18 @@ struct DeliveryTests {
     @Test("a restarted controller publishes nothing that the broker still holds")
     func restart() async throws {
         let (fleet, _) = try await fleet()
-        try await service(fleet).round()
+        try await fleet.delivery(over: broker).round()
         try report()
         try fleet.restart()
         broker.forgetPublished()
-        try await service(fleet).round()
+        try await fleet.delivery(over: broker).round()
         #expect(broker.published.isEmpty)
     }
 
     @Test("a hundred requests for one chunk seed it once")
     func reseed() async throws {
         let (fleet, release) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         broker.forgetPublished()
         let image = try #require(release.manifest.parts.first).image.digest
@@ -245,7 +236,7 @@ struct DeliveryTests {
     @Test("a blob past the cap is not retained; its release is published with an alert, and whoever asks is answered")
     func cap() async throws {
         let (fleet, release) = try await fleet { $0.retainedBytesLimit = 100_000 }
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         #expect(broker.retained[.release(try #require(release.record.digest))] != nil)
         let image = try #require(release.manifest.parts.first).image.digest
@@ -266,7 +257,7 @@ struct DeliveryTests {
     @Test("a retired release's blob is cleared after the grace")
     func clear() async throws {
         let (fleet, release) = try await fleet()
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         _ = try await fleet.controller.rollouts.abort(1, by: TestFleet.alice)
         for id in ["d1", "d2"] {

@@ -15,12 +15,6 @@ import Testing
 struct DeltaTests {
     private let broker = FakeBroker()
 
-    private func service(_ fleet: TestFleet) -> DeliveryService {
-        let service = DeliveryService(context: fleet.controller.context, link: broker, wakeup: Wakeup())
-        broker.show(to: service.inbox)
-        return service
-    }
-
     /// An image of 40,000 weights; a step of 0 leaves them as they are drawn.
     private static func image(seed: UInt64, step: Float = 0) throws -> [UInt8] {
         var state = seed
@@ -49,16 +43,6 @@ struct DeltaTests {
         return try image.encoded()
     }
 
-    private func rollOut(
-        _ release: ReleaseDetail, _ fleet: TestFleet, to selector: Selector = .all
-    ) async throws {
-        let record = try await fleet.controller.rollouts.create(
-            RolloutRequest(
-                release: release.record.name, selector: selector, waves: [Wave(name: "all", cumulativeShare: 1)]),
-            by: TestFleet.alice)
-        _ = try await fleet.controller.rollouts.start(record.id ?? 0, by: TestFleet.alice)
-    }
-
     private static let devices = [DeviceID(unchecked: "d1"), DeviceID(unchecked: "d2")]
 
     /// Two devices that run `old`, and a signed release of `new`.
@@ -66,7 +50,7 @@ struct DeltaTests {
         let fleet = try await TestFleet()
         try await fleet.makeDevices(Self.devices.map(\.text))
         let first = try await fleet.approvedRelease(image: old)
-        try await rollOut(first, fleet)
+        try await fleet.rollOut(first)
         for device in Self.devices { await fleet.ingest([try await fleet.committed(device, first)]) }
         return (fleet, try await fleet.approvedRelease(image: new))
     }
@@ -89,8 +73,8 @@ struct DeltaTests {
         let blob = try #require(record.blob)
         #expect(record.bytes < new.count * 6 / 10)
 
-        try await rollOut(release, fleet)
-        try await service(fleet).round()
+        try await fleet.rollOut(release)
+        try await fleet.delivery(over: broker).round()
         let source = BlobSource(image: SHA256.hash(new), blob: blob, base: SHA256.hash(old))
         for device in Self.devices { #expect(try desired(device).sources == [source]) }
         #expect(try rebuilt(blob, base: old) == new)
@@ -118,8 +102,8 @@ struct DeltaTests {
     func late() async throws {
         let (old, new) = (try Self.image(seed: 1), try Self.image(seed: 1, step: 1e-5))
         let (fleet, release) = try await fleet(old: old, new: new)
-        try await rollOut(release, fleet)
-        let service = service(fleet)
+        try await fleet.rollOut(release)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         #expect(try desired(Self.devices[0]).sources.isEmpty)
         await fleet.ingest([try await fleet.committed(Self.devices[0], release)])
@@ -135,8 +119,8 @@ struct DeltaTests {
         let (old, new) = (try Self.image(seed: 1), try Self.image(seed: 1, step: 1e-5))
         let (fleet, release) = try await fleet(old: old, new: new)
         await DeltaService(context: fleet.controller.context) {}.round()
-        try await rollOut(release, fleet)
-        let service = service(fleet)
+        try await fleet.rollOut(release)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         let blob = try #require(try await fleet.read { try DeltaRecord.fetchOne($0)?.blob })
         #expect(broker.retained[.blobMap(blob)] != nil)
@@ -155,13 +139,13 @@ struct DeltaTests {
         let (old, new) = (try Self.image(seed: 1), try Self.image(seed: 1, step: 1e-5))
         let (fleet, release) = try await fleet(old: old, new: new)
         await DeltaService(context: fleet.controller.context) {}.round()
-        try await rollOut(release, fleet)
+        try await fleet.rollOut(release)
         try await fleet.makeDevices(["d3"])
         let other = try await fleet.approvedRelease(image: try Self.noise())
-        try await rollOut(other, fleet, to: try Selector("id=d3"))
+        try await fleet.rollOut(other, to: try Selector("id=d3"))
         let blob = try #require(try await fleet.read { try DeltaRecord.fetchOne($0)?.blob })
         let whole = try fleet.damage(blob)
-        let service = service(fleet)
+        let service = fleet.delivery(over: broker)
         try await service.round()
         #expect(broker.retained[.blobMap(SHA256.hash(new))] != nil)
         for release in [release, other] {
@@ -190,7 +174,7 @@ struct DeltaTests {
         for (device, step) in zip(try await fleet.makeDevices(Self.devices.map(\.text)), steps) {
             let image = try Self.image(seed: 1, step: step)
             let release = try await fleet.approvedRelease(image: image)
-            try await rollOut(release, fleet, to: try Selector("id=\(device)"))
+            try await fleet.rollOut(release, to: try Selector("id=\(device)"))
             await fleet.ingest([try await fleet.committed(device, release)])
             images.append(SHA256.hash(image))
         }

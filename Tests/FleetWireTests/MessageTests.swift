@@ -105,6 +105,13 @@ import Testing
         expectRefused(sample)
     }
 
+    @Test("a receipt whose golden error is no finite number is refused", arguments: [Float.nan, .infinity, -.infinity])
+    func receipts(goldenError: Float) {
+        var receipt = WireSamples.receipt
+        receipt.goldenError = goldenError
+        expectRefused(receipt, "\(goldenError)")
+    }
+
     @Test("a blob map whose chunks do not fit its size, or a delta without a base, is refused")
     func maps() {
         var map = WireSamples.map

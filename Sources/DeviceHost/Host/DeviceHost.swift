@@ -266,20 +266,22 @@ public final class DeviceHost: @unchecked Sendable {
     /// A write of the log failed. It gives nothing up for itself.
     func abandonLog(_ error: DeviceError) {
         store.rollBack()
-        loseWrites(error, of: "the log: ", isOfLog: true)
+        loseWrites(error, isOfLog: true)
     }
 
     /// What the transaction held is gone from the disk; on a full one it may still find a place.
-    private func loseWrites(_ error: DeviceError, of what: String = "", isOfLog: Bool = false) {
+    private func loseWrites(_ error: DeviceError, isOfLog: Bool = false) {
         let lost = spooler.lost()
         let mayRescue = error.code == .noSpace && !(isOfLog && lost.isEmpty)
         let isRescued = mayRescue && rescue(lost)
         let loss = lost.isEmpty ? "" : "; \(isRescued ? 0 : lost.count) reports and samples are lost"
-        note(.problem("\(what)\(error)\(loss)"))
+        note(.problem("\(isOfLog ? "the log: " : "")\(error)\(loss)"))
     }
 
     /// Stores reports and samples in the log's place, on a disk that is full.
     private func rescue(_ lost: [(key: SpoolKey, parts: [[UInt8]])]) -> Bool {
+        // What `lost` holds is counted already.
+        let dropped = spooler.reportsDropped
         do throws(DeviceError) {
             guard let actions = try spooler.rescue(lost, at: now()) else { return false }
             perform(actions)
@@ -287,6 +289,7 @@ public final class DeviceHost: @unchecked Sendable {
         } catch {
             store.rollBack()
             _ = spooler.lost()
+            spooler.reportsDropped = dropped
             return false
         }
     }

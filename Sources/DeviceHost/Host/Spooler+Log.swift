@@ -47,15 +47,8 @@ extension Spooler {
         try giveUpLog(holding: .max)
         try store.commit()
         var actions = committed(at: now)
-        let dropped = reportsDropped
-        do throws(DeviceError) {
-            for (key, parts) in lost { try add(key, parts: parts, at: now, flushAfter: Interval(milliseconds: 0)) }
-            try store.commit()
-        } catch {
-            _ = self.lost()
-            reportsDropped = dropped
-            throw error
-        }
+        for (key, parts) in lost { try add(key, parts: parts, at: now, flushAfter: Interval(milliseconds: 0)) }
+        try store.commit()
         actions += committed(at: now)
         return actions
     }

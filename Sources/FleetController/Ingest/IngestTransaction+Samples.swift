@@ -9,16 +9,16 @@ import GRDB
 extension IngestTransaction {
     mutating func applySample(_ sample: SampleMessage, _ encoded: [UInt8], of device: DeviceRecord) throws {
         let boot = StreamCursors.Boot(device: device.id, text: sample.boot)
-        guard try !cursors.hold(sample.sequence, of: .sample, boot) else {
+        guard try !cursors.holds(sample.sequence, of: .sample, boot) else {
             return try commit(sample.sequence, of: .sample, boot, isNew: false)
         }
-        guard sample.partCount > 1 else { return try insert(sample, of: device) }
+        guard sample.partCount > 1 else { return try insert(sample, of: device, boot) }
         try SamplePartRecord(
             device: device.id, boot: sample.boot, sequence: Int64(sample.sequence), part: sample.part,
             partCount: sample.partCount, payload: try context.store.frames.stored(part: encoded), receivedAt: now
         ).insert(database, onConflict: .ignore)
         if let whole = try assemble(sample, device.id) {
-            try insert(whole, of: device)
+            try insert(whole, of: device, boot)
             try parts(sample, device.id).deleteAll(database)
         } else {
             try forgetOldestParts(device.id)
@@ -53,7 +53,9 @@ extension IngestTransaction {
                 """, arguments: ["device": device, "limit": IngestLimits.openSamples])
     }
 
-    private mutating func insert(_ sample: SampleMessage, of device: DeviceRecord) throws {
+    private mutating func insert(
+        _ sample: SampleMessage, of device: DeviceRecord, _ boot: StreamCursors.Boot
+    ) throws {
         guard let part = try part(sample.release, sample.slot) else {
             outcome.refuse(device.id, "unknownRelease", "a sample of release \(sample.release.short), not known here")
             return
@@ -69,7 +71,6 @@ extension IngestTransaction {
             sample, of: device, tags: tags, part: part, receivedAt: now, vault: context.store.frames)
         try record.insert(database, onConflict: .ignore)
         let isNew = database.changesCount > 0
-        let boot = StreamCursors.Boot(device: device.id, text: sample.boot)
         try commit(sample.sequence, of: .sample, boot, isNew: isNew)
         if isNew { changes.append(ChangeEvent(.sample, record.id ?? 0)) }
     }

@@ -131,7 +131,7 @@ struct IngestTransaction {
             return
         }
         let boot = StreamCursors.Boot(device: device.id, text: report.boot)
-        let isNew = try !cursors.hold(report.sequence, of: .report, boot)
+        let isNew = try !cursors.holds(report.sequence, of: .report, boot)
         if isNew {
             try ReportRecord(device: device.id, report: report, encoded: encoded, receivedAt: now).store(database)
         }

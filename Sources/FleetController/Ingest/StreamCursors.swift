@@ -25,7 +25,7 @@ struct StreamCursors {
     init(_ database: Database) { self.database = database }
 
     /// Whether a sequence was committed before. The cursor knows it even when the row was removed by its age.
-    mutating func hold(_ sequence: UInt64, of stream: StreamKind, _ boot: Boot) throws -> Bool {
+    mutating func holds(_ sequence: UInt64, of stream: StreamKind, _ boot: Boot) throws -> Bool {
         try streams(of: boot).cursors[stream]?.holds(sequence) ?? false
     }
 

@@ -28,5 +28,6 @@ extension Receipt: WireMessage {
             latency: try fields.integer(.latency, in: 0...Int(WireLimits.integer)),
             instructionSet: try fields.text(.instructionSet), runtimeVersion: try fields.text(.runtimeVersion),
             committedAt: try fields.instant(.committedAt))
+        guard goldenError.isFinite else { throw WireError(.outOfRange, "golden error: \(goldenError)") }
     }
 }

@@ -146,6 +146,22 @@ final class TestFleet: @unchecked Sendable {
         return devices
     }
 
+    /// Starts a rollout of a release, to all who are selected at once.
+    func rollOut(_ release: ReleaseDetail, to selector: Selector = .all) async throws {
+        let record = try await controller.rollouts.create(
+            RolloutRequest(
+                release: release.record.name, selector: selector, waves: [Wave(name: "all", cumulativeShare: 1)]),
+            by: Self.alice)
+        _ = try await controller.rollouts.start(record.id ?? 0, by: Self.alice)
+    }
+
+    /// Delivery over a broker in memory, which shows it what it holds.
+    func delivery(over broker: FakeBroker) -> DeliveryService {
+        let service = DeliveryService(context: controller.context, link: broker, wakeup: Wakeup())
+        broker.show(to: service.inbox)
+        return service
+    }
+
     /// Hands messages to ingest as the broker would.
     func ingest(_ messages: [(Topic, [UInt8])], broker: FakeBroker = FakeBroker()) async {
         let service = ingestService(broker)

@@ -35,8 +35,6 @@ final class Checker {
     private unowned let world: World
     private var records: [Record]
     private(set) var violations: [Violation] = []
-    /// Nothing was found so far: asked after every event.
-    private(set) var isClean = true
     private(set) var reports = 0
     private(set) var samples = 0
     private(set) var commits = 0
@@ -60,7 +58,6 @@ final class Checker {
     func found(_ text: String, device: VirtualDevice?) {
         guard violations.count < Self.violationLimit else { return }
         world.trace(.violation, device?.index ?? -1) { "VIOLATION \(device?.id.text ?? ""): \(text)" }
-        isClean = false
         violations.append(
             Violation(step: world.queue.step, time: world.queue.now, device: device?.id.text, text: text))
     }

@@ -82,9 +82,7 @@ final class World: @unchecked Sendable {
         schedulePlan()
         paceSensors()
         var hasConverged = false
-        let (queue, controller, checker) = (queue, controller, checker)
-        let latest = plan.heal + plan.patience
-        while let next = queue.next, next < latest, checker.isClean {
+        while let next = queue.next, next < plan.heal + plan.patience, checker.violations.isEmpty {
             queue.pop()?()
             if controller.hasWork { await controller.work() }
             if queue.step % 64 == 0, isQuiet, hasSettled(), hasArrived() {
@@ -92,7 +90,7 @@ final class World: @unchecked Sendable {
                 break
             }
         }
-        if checker.isClean { judge(hasConverged: hasConverged) }
+        if checker.violations.isEmpty { judge(hasConverged: hasConverged) }
         if plan.isScenario { completeChronicle() }
         let outcome = WorldOutcome(
             seed: seed, violations: checker.violations, fingerprint: fingerprint, trace: lines, steps: queue.step,
