@@ -8,12 +8,14 @@ public enum RolloutEvent: Hashable, Sendable {
     case devices([RolloutCandidate])
     /// A device that left the fleet or was revoked; it counts nowhere any more.
     case removed(DeviceID)
-    /// A receipt whose signature was verified and that was not seen before. The only success there is.
-    case receipt(DeviceID, release: Digest)
+    /// A receipt whose signature was verified and that was not seen before. The only success there is. `previous`: the
+    /// release that the device ran before and would go back to, if it has a receipt of that too.
+    case receipt(DeviceID, release: Digest, previous: Digest? = nil)
     /// A device reports that it could not install the release, or went back by itself.
     case failed(DeviceID, release: Digest, failure: InstallFailure, detail: String)
-    /// A device that has observed its newest desired generation, does nothing more and runs `champion`.
-    case settled(DeviceID, champion: Digest?)
+    /// A device that has observed its newest desired generation, does nothing more and runs `champion`. `previous`: as
+    /// for a receipt.
+    case settled(DeviceID, champion: Digest?, previous: Digest? = nil)
     /// Time has passed: see `RolloutMachine.nextDeadline`.
     case tick
 }

@@ -4,11 +4,12 @@ public import FleetModel
 extension RolloutMachine {
     /// A receipt makes a device succeed from any state but `rolledBack`: a late success is one too. It changes nothing for a
     /// device that has been told to go back.
-    mutating func receive(_ device: DeviceID, _ release: Digest, at now: Instant) {
+    mutating func receive(_ device: DeviceID, _ release: Digest, _ previous: Digest?, at now: Instant) {
         guard release == plan.release, snapshot.state != .rollingBack, var progress = snapshot.devices[device],
             progress.state != .rolledBack, progress.state != .succeeded,
             !isAwaitedBack(progress) || progress.returnTo == nil
         else { return }
+        learn(previous, of: &progress)
         progress.state = .succeeded
         progress.endedAt = now
         progress.failure = nil
@@ -33,13 +34,27 @@ extension RolloutMachine {
 
     /// A device that was sent back and runs what it ran before. One that ran nothing before has nothing to go back to:
     /// it is done once it has heard that nothing more is desired.
-    mutating func settle(_ device: DeviceID, _ champion: Digest?, at now: Instant) {
-        guard var progress = snapshot.devices[device], isAwaitedBack(progress),
-            progress.returnTo == nil || champion == progress.returnTo
-        else { return }
-        progress.state = .rolledBack
-        progress.endedAt = now
+    mutating func settle(
+        _ device: DeviceID, _ champion: Digest?, _ previous: Digest?, at now: Instant, _ actions: inout [RolloutAction]
+    ) {
+        guard var progress = snapshot.devices[device], isAwaitedBack(progress) else { return }
+        if progress.returnTo == nil, champion == plan.release {
+            // It committed the release after all, and now says that it has something to go back to.
+            learn(previous, of: &progress)
+            if let previous = progress.returnTo { actions.append(.withdraw(device, to: previous)) }
+        }
+        if progress.returnTo == nil || champion == progress.returnTo {
+            progress.state = .rolledBack
+            progress.endedAt = now
+        }
         snapshot.devices[device] = progress
+    }
+
+    /// What a device ran before is the device's to say: when it was offered the release, the controller may not have
+    /// heard of its last commit yet. One that ran the release itself by then keeps it.
+    private func learn(_ previous: Digest?, of progress: inout DeviceProgress) {
+        guard let previous, progress.returnTo != plan.release else { return }
+        progress.returnTo = previous
     }
 
     /// Offline is never success: past its deadline an offered device has timed out.

@@ -37,10 +37,11 @@ public struct RolloutMachine: Hashable, Sendable {
         case .command(let command, let reason): obey(command, reason: reason, at: now, &actions)
         case .devices(let candidates): join(candidates, at: now, &actions)
         case .removed(let device): snapshot.devices[device] = nil
-        case .receipt(let device, let release): receive(device, release, at: now)
+        case .receipt(let device, let release, let previous): receive(device, release, previous, at: now)
         case .failed(let device, let release, let failure, let detail):
             fail(device, release, failure, detail, at: now)
-        case .settled(let device, let champion): settle(device, champion, at: now)
+        case .settled(let device, let champion, let previous):
+            settle(device, champion, previous, at: now, &actions)
         case .tick: break
         }
         expire(at: now)

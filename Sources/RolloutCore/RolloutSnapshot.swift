@@ -46,7 +46,8 @@ public struct DeviceProgress: Hashable, Sendable {
     /// Index of its wave.
     public var wave: Int
     public var state: RolloutDeviceState
-    /// What it ran before the rollout reached it.
+    /// What it ran before the rollout reached it, as far as that is known: at the offer the controller may not have heard of
+    /// its last commit. nil: it ran nothing.
     public var returnTo: Digest?
     /// When its present desired state was set: its deadline counts from here.
     public var offeredAt: Instant?

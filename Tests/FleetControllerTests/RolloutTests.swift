@@ -131,6 +131,34 @@ struct RolloutTests {
         #expect(last == .timedOut)
     }
 
+    @Test("a device goes back to a release whose commit was heard of after the rollout began, if its receipt shows it")
+    func unheardOf() async throws {
+        let all = [Wave(name: "all", cumulativeShare: 1)]
+        let first = try await fleet.approvedRelease()
+        _ = try await start(first, waves: all)
+        let second = try await fleet.approvedRelease()
+        let id = try await start(second, waves: all)
+        let ran = first.record.digest
+        // One has committed both by now. The other says so of the first, and has no receipt.
+        await fleet.ingest([
+            try await fleet.reported(
+                devices[0], phase: .committed, target: second.record.digest, champion: second.record.digest,
+                previous: ran, receipts: [try fleet.receipt(devices[0], first), try fleet.receipt(devices[0], second)]),
+            try await fleet.committed(devices[1], second, previous: ran),
+        ])
+        _ = try await fleet.controller.rollouts.rollback(id, by: TestFleet.alice)
+        #expect(try await desired(devices[0]) == ran)
+        #expect(try await desired(devices[1]) == nil)
+        // Now its receipt comes too: the rollback is not over before it has gone back.
+        await fleet.ingest([
+            try await fleet.reported(
+                devices[1], phase: .committed, target: second.record.digest, champion: second.record.digest,
+                previous: ran, receipts: [try fleet.receipt(devices[1], first)])
+        ])
+        #expect(try await desired(devices[1]) == ran)
+        #expect(try await record(id).state == .rollingBack)
+    }
+
     @Test("rolling back sends every device to what it ran before")
     func rollback() async throws {
         let first = try await fleet.approvedRelease()

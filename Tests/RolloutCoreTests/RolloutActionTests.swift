@@ -56,15 +56,49 @@ import Testing
 
     @Test("a device that ran nothing before keeps the release and ends the rollback all the same")
     func nothingBefore() {
-        var machine = RolloutMachine(
-            id: "1",
-            plan: RolloutPlan(
-                release: RolloutScript.release, selector: .all, waves: [RolloutCaseTests.wave("all", 1)]))
-        for event in RolloutScript.started(1, champion: nil) + [.receipt(0), .command(.rollback)] {
-            _ = machine.handle(event, at: .epoch)
-        }
+        var machine = Self.started(champion: nil)
+        for event in [RolloutEvent.receipt(0), .command(.rollback)] { _ = machine.handle(event, at: .epoch) }
         #expect(machine.snapshot.state == .rollingBack)
         _ = machine.handle(.settled(0, RolloutScript.release), at: .epoch)
+        #expect(machine.snapshot.state == .rolledBack)
+    }
+
+    /// A rollout to one device that ran `champion` for all that the controller knew.
+    private static func started(champion: Digest?) -> RolloutMachine {
+        let plan = RolloutPlan(
+            release: RolloutScript.release, selector: .all, waves: [RolloutCaseTests.wave("all", 1)])
+        var machine = RolloutMachine(id: "1", plan: plan)
+        for event in RolloutScript.started(1, champion: champion) { _ = machine.handle(event, at: .epoch) }
+        return machine
+    }
+
+    @Test(
+        "a device goes back to what it says it ran before, and one that ran the release already keeps it",
+        arguments: [
+            (nil, RolloutScript.before), (RolloutScript.other, RolloutScript.before),
+            (RolloutScript.release, RolloutScript.release),
+        ] as [(Digest?, Digest)])
+    func previous(champion: Digest?, goesBackTo: Digest) {
+        var machine = Self.started(champion: champion)
+        let device = RolloutScript.device(0)
+        _ = machine.handle(
+            .receipt(device, release: RolloutScript.release, previous: RolloutScript.before), at: .epoch)
+        #expect(machine.handle(.command(.rollback), at: .epoch).contains(.withdraw(device, to: goesBackTo)))
+        _ = machine.handle(.settled(device, champion: goesBackTo), at: .epoch)
+        #expect(machine.snapshot.state == .rolledBack)
+    }
+
+    @Test("a rollback is not over while a device that has something to go back to runs the release")
+    func lateCommit() {
+        var machine = Self.started(champion: nil)
+        let device = RolloutScript.device(0)
+        #expect(machine.handle(.command(.rollback), at: .epoch).contains(.withdraw(device, to: nil)))
+        let settled = RolloutEvent.settled(device, champion: RolloutScript.release, previous: RolloutScript.before)
+        #expect(machine.handle(settled, at: .epoch) == [.withdraw(device, to: RolloutScript.before)])
+        // The same again before it has heard of that.
+        #expect(machine.handle(settled, at: .epoch).isEmpty)
+        #expect(machine.snapshot.state == .rollingBack)
+        _ = machine.handle(.settled(device, champion: RolloutScript.before), at: .epoch)
         #expect(machine.snapshot.state == .rolledBack)
     }
 

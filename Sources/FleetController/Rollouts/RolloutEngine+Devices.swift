@@ -61,7 +61,8 @@ extension RolloutEngine {
         let release = member.release
         var events: [RolloutEvent] = []
         if slot.champion == release, member.state != .succeeded, try hasAllReceipts(database, member) {
-            events.append(.receipt(device, release: release))
+            let previous = try provenPrevious(database, member, slot)
+            events.append(.receipt(device, release: release, previous: previous))
         }
         if isCurrent, slot.target == release, slot.phase == .failed || slot.phase == .rolledBack,
             member.state == .offered || member.state == .succeeded
@@ -72,9 +73,22 @@ extension RolloutEngine {
                     detail: String(slot.detail.prefix(WireLimits.detailBytes))))
         }
         if isCurrent, isReturning, member.state == .offered, slot.phase.isFinal || slot.phase == .idle {
-            events.append(.settled(device, champion: slot.champion))
+            let previous = try slot.champion == release ? provenPrevious(database, member, slot) : nil
+            events.append(.settled(device, champion: slot.champion, previous: previous))
         }
         return events
+    }
+
+    /// The release that the device says it would go back to, if its own receipt shows that it ran there.
+    private static func provenPrevious(
+        _ database: Database, _ member: Member, _ slot: ReportedSlot
+    ) throws -> Digest? {
+        guard let previous = slot.previous else { return nil }
+        let isProven =
+            try database.value(
+                "SELECT EXISTS (SELECT 1 FROM receipt WHERE device = ? AND slot = ? AND release = ?)",
+                [member.device, slot.slot, previous]) ?? false
+        return isProven ? previous : nil
     }
 
     /// A release counts as running when every slot that it fills has its receipt.

@@ -88,7 +88,8 @@ public struct RolloutDeviceRecord: Codable, Hashable, Sendable, FetchableRecord,
     public var device: DeviceID
     public var wave: Int
     public var state: RolloutDeviceState
-    /// The release that it was to run before: where a rollback returns to.
+    /// The release that it ran before: where a rollback returns to. As far as the controller knew at the offer, and as the
+    /// device says once it runs the rollout's release.
     public var returnTo: Digest?
     public var offeredAt: Instant?
     public var endedAt: Instant?

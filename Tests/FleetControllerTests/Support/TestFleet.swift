@@ -176,32 +176,39 @@ final class TestFleet: @unchecked Sendable {
     }
 
     /// What a device says once it runs a release: with its receipt.
-    func committed(_ device: DeviceID, _ release: ReleaseDetail) async throws -> (Topic, [UInt8]) {
+    func committed(
+        _ device: DeviceID, _ release: ReleaseDetail, previous: Digest? = nil
+    ) async throws -> (Topic, [UInt8]) {
         let digest = try #require(release.record.digest)
+        let slot = try #require(release.manifest.parts.first).slot
+        return try await reported(
+            device, slot: slot, phase: .committed, target: digest, champion: digest, previous: previous,
+            receipts: [try receipt(device, release)])
+    }
+
+    /// A device's signed word that it runs a release.
+    func receipt(_ device: DeviceID, _ release: ReleaseDetail) throws -> [UInt8] {
         let part = try #require(release.manifest.parts.first)
         let receipt = Receipt(
-            slot: part.slot, release: digest, image: part.image.digest, version: part.version,
-            counter: release.manifest.counter, goldenError: 0, latency: 50, instructionSet: "avx2",
-            runtimeVersion: "1.0.0", committedAt: clock.now)
+            slot: part.slot, release: try #require(release.record.digest), image: part.image.digest,
+            version: part.version, counter: release.manifest.counter, goldenError: 0, latency: 50,
+            instructionSet: "avx2", runtimeVersion: "1.0.0", committedAt: clock.now)
         let key = try #require(pki.key(device))
         let payload = receipt.encoded()
         let signature = try key.sign(
             COSESign.toBeSigned(payload: payload, context: .receipt, keyID: key.keyID))
-        let message = COSESign(payload: payload, signatures: [.init(keyID: key.keyID, signature: signature)])
-        return try await reported(
-            device, slot: part.slot, phase: .committed, target: digest, champion: digest,
-            receipts: [message.encoded()])
+        return COSESign(payload: payload, signatures: [.init(keyID: key.keyID, signature: signature)]).encoded()
     }
 
     /// What a device says of its slot, having seen its newest desired document.
     func reported(
         _ device: DeviceID, slot: SlotName = .main, phase: InstallPhase, target: Digest?, champion: Digest? = nil,
-        failure: InstallFailure? = nil, receipts: [[UInt8]] = []
+        previous: Digest? = nil, failure: InstallFailure? = nil, receipts: [[UInt8]] = []
     ) async throws -> (Topic, [UInt8]) {
         let generation = try await read { try DeviceRecord.fetchOne($0, key: device)?.generation ?? 0 }
         let slot = ReportedSlot(
             slot: slot, phase: phase, target: target, progress: 1, failure: failure, detail: "", champion: champion,
-            previous: nil, receipts: receipts)
+            previous: previous, receipts: receipts)
         return (.reported(device), Reported(observedGeneration: UInt64(generation), slots: [slot]).encoded())
     }
 
