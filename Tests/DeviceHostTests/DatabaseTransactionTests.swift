@@ -3,7 +3,7 @@ import Testing
 
 @testable import DeviceHost
 
-/// Transactions of the device's database of which a write fails.
+/// Transactions of the device's database: of which a write fails, and what they cost the flash.
 struct DatabaseTransactionTests {
     private let folder = FileManager.default.temporaryDirectory.appending(path: "transaction-\(UUID().uuidString)")
 
@@ -27,5 +27,24 @@ struct DatabaseTransactionTests {
         try database.write("INSERT INTO note VALUES ('next')")
         try database.commit()
         #expect(try database.read("SELECT text FROM note") { $0.text(0) } == ["next"])
+    }
+
+    @Test("a sample that comes and goes is written to the disk once")
+    func written() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "device.db").path()
+        let database = try Database(path: path)
+        defer { database.close() }
+        try database.execute("PRAGMA wal_autocheckpoint = 0; CREATE TABLE spool (message BLOB)")
+        let bytes = { try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int ?? 0 }
+        let before = try bytes()
+        for _ in 0..<10 {
+            try database.write("INSERT INTO spool VALUES (randomblob(36000))")
+            try database.commit()
+            try database.write("DELETE FROM spool")
+            try database.commit()
+        }
+        #expect(try bytes() - before < 10 * 36_000 * 3 / 2)
     }
 }

@@ -61,9 +61,11 @@ final class Database {
     }
 
     private func setUp() throws(DeviceError) {
-        // A small cache: thousands of these may live in one process.
+        // A small cache: thousands of these may live in one process. And no deletion writes pages only to blank them, as
+        // Debian's SQLite does by default: a sample of 36 KB would cost the flash 78 KB instead of 42.
         for pragma in [
             "journal_mode = WAL", "synchronous = \(syncs ? "FULL" : "OFF")", "foreign_keys = ON", "cache_size = -256",
+            "secure_delete = FAST",
         ] {
             try run("PRAGMA \(pragma)")
         }
