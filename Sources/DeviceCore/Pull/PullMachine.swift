@@ -120,8 +120,8 @@ public struct PullMachine: Sendable {
     /// When `tick` is due; nil while there is no connection.
     public var wakeAt: Instant? {
         guard isConnected, !isOver else { return nil }
-        let timeouts = open.values.map { $0.lastProgress.advanced(by: timeout(of: $0)) }
-        return (open.count < limits.openPages && opensMore ? timeouts + [nextPageAt] : timeouts).min()
+        let first = open.count < limits.openPages && opensMore ? nextPageAt : nil
+        return open.values.reduce(first) { .earlier($0, $1.lastProgress.advanced(by: timeout(of: $1))) }
     }
 
     // MARK: Chunks

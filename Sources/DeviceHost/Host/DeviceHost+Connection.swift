@@ -157,6 +157,10 @@ extension DeviceHost {
 
     private func receive(_ message: MQTTMessage) {
         guard let topic = message.withTopic({ configuration.topics.topic(named: $0) }) else { return }
+        turn { receive(message, of: topic) }
+    }
+
+    private func receive(_ message: MQTTMessage, of topic: Topic) {
         switch topic {
         case .desired(configuration.device): receive(message, as: Desired.self, pursueAndStore)
         case .ack(configuration.device): receive(message, as: Ack.self, settle)
@@ -170,7 +174,6 @@ extension DeviceHost {
             for slot in orderedSlots { slot.pull?.chunkArrived(blob, page: page, index: index, message.payload) }
         default: break
         }
-        rearm()
     }
 
     private func receive<Message: WireMessage>(

@@ -65,6 +65,7 @@ public final class DeviceHost: @unchecked Sendable {
     /// The last one, in monotonic milliseconds.
     var reportedAt = Int64.min / 2
     private var timer: (id: TimerID, firesAt: Int64)?
+    private var isInTurn = false
 
     /// Opens the device's folder; nothing moves until `start`.
     ///
@@ -214,7 +215,7 @@ public final class DeviceHost: @unchecked Sendable {
 
     /// Sees to it that `wake` is called when the next thing is due.
     func rearm() {
-        guard isRunning else { return }
+        guard isRunning, !isInTurn else { return }
         let own = Instant.earlier(spooler.wakeAt, logDue)
         guard let due = orderedSlots.reduce(own, { .earlier($0, $1.wakeAt) }) else {
             if let timer { loop.cancel(timer.id) }
@@ -230,14 +231,24 @@ public final class DeviceHost: @unchecked Sendable {
         timer = (id, firesAt)
     }
 
+    /// A message or a deadline may move many other deadlines: the timer is armed once, after all of it.
+    func turn(_ body: () -> Void) {
+        assert(!isInTurn, "turns do not nest")
+        isInTurn = true
+        body()
+        isInTurn = false
+        rearm()
+    }
+
     private func wake() {
         timer = nil
         let time = now()
-        for slot in orderedSlots { slot.tick(at: time) }
-        closeLogIfDue(at: time)
-        if spooler.isFlushDue(at: time) { flush() }
-        perform(spooler.tick(at: time))
-        rearm()
+        turn {
+            for slot in orderedSlots { slot.tick(at: time) }
+            closeLogIfDue(at: time)
+            if spooler.isFlushDue(at: time) { flush() }
+            perform(spooler.tick(at: time))
+        }
     }
 
     // MARK: Storing and reporting

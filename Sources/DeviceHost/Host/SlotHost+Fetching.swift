@@ -130,6 +130,8 @@ extension SlotHost {
     func verify(_ image: ImageReference) {
         let blob = machine.state.blob(for: image.digest)
         do throws(DeviceError) {
+            // Loaded before, it need not be what the disk holds now.
+            loaded = nil
             if !host.images.isIntact(image.digest) { try decode(blob, to: image) }
             host.images.transfer(of: blob).remove()
             guard let candidate = machine.state.candidate else { return }
@@ -138,8 +140,7 @@ extension SlotHost {
             host.marker.enter(ModelWork(slot: name, release: candidate.release))
             defer { host.marker.leave() }
             do throws(DeviceError) {
-                try checkMemory(for: candidate)
-                _ = try load(candidate)
+                try loadCandidate(candidate)
                 feed(.verified(image: image.digest))
             } catch {
                 // Nothing is wrong with an image that there is no memory for.

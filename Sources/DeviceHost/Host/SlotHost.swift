@@ -12,8 +12,8 @@ final class SlotHost {
     private(set) var machine: UpdateMachine
     /// What answers now.
     private(set) var serving: LoadedRelease?
-    /// A candidate that was proved and is about to serve.
-    private var proved: LoadedRelease?
+    /// A candidate as it was loaded to be verified or proved: it serves as it is.
+    var loaded: LoadedRelease?
     /// The manifest that is being waited for.
     var wanted: WantedManifest?
     var pull: BlobPull?
@@ -90,6 +90,7 @@ final class SlotHost {
             noticePhase()
         }
         isFeeding = false
+        if let held = loaded?.held, held != machine.state.candidate { loaded = nil }
         runWantedAgent()
         host.rearm()
     }
@@ -172,25 +173,34 @@ final class SlotHost {
     // MARK: Proving and serving
 
     private func prove(_ held: HeldRelease) {
-        proved = nil
         host.marker.enter(ModelWork(slot: name, release: held.release))
         defer { host.marker.leave() }
         do throws(DeviceError) {
-            try checkMemory(for: held)
-            let release = try load(held)
+            let release = try loadCandidate(held)
             let isProved = !host.platform.bugs.contains(.activateUnproved)
             let result =
                 isProved
                 ? try release.prove(clock: { host.clock.microseconds }) : GoldenResult(maximumError: 0, latency: 0)
-            proved = release
             events.append(.proved(release: held.release, result))
         } catch {
+            loaded = nil
             events.append(.proofImpossible(release: held.release, detail: error.context))
         }
     }
 
+    /// Loads a candidate, or gives the one that was verified just before.
+    @discardableResult
+    func loadCandidate(_ held: HeldRelease) throws(DeviceError) -> LoadedRelease {
+        if let loaded, loaded.held == held { return loaded }
+        loaded = nil
+        try checkMemory(for: held)
+        let release = try load(held)
+        loaded = release
+        return release
+    }
+
     /// A candidate that there is no memory for is refused before the operating system ends the process for it.
-    func checkMemory(for held: HeldRelease) throws(DeviceError) {
+    private func checkMemory(for held: HeldRelease) throws(DeviceError) {
         let needed = held.image.arenaBytes + held.image.bytes
         guard let available = host.platform.availableMemory(), available < needed else { return }
         throw DeviceError(.noMemory, "\(available >> 10) KiB of memory available, it needs \(needed >> 10) KiB")
@@ -202,15 +212,14 @@ final class SlotHost {
         window = nil
         serving = nil
         defer {
-            proved = nil
+            loaded = nil
             host.note(.serving(name, serving?.part.version, release: serving?.held.release))
         }
         guard let held else { return }
         host.marker.enter(ModelWork(slot: name, release: held.release))
         defer { host.marker.leave() }
         do throws(DeviceError) {
-            let ready = proved.flatMap { $0.held == held ? $0 : nil }
-            let release = if let ready { ready } else { try load(held) }
+            let release = if let loaded, loaded.held == held { loaded } else { try load(held) }
             serving = release
             window = ReportWindow(slot: name, release: held.release, part: release.part, start: host.now())
             sampler.releaseChanged(at: host.now())
@@ -221,7 +230,7 @@ final class SlotHost {
     }
 
     /// Loads a release from the disk. Its manifest was trusted before it was stored.
-    func load(_ held: HeldRelease) throws(DeviceError) -> LoadedRelease {
+    private func load(_ held: HeldRelease) throws(DeviceError) -> LoadedRelease {
         guard let message = try host.store.manifest(held.release) else {
             throw DeviceError(.wrongContent, "the manifest of \(held.release.short) is not stored")
         }

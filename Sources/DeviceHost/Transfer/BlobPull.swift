@@ -149,8 +149,9 @@ package final class BlobPull: @unchecked Sendable {
     }
 
     private var mapDue: Instant? {
-        let patience = carrier?.kind == .request ? environment.limits.manifestTimeout : environment.limits.mapTimeout
-        return waitingForMapSince?.advanced(by: patience)
+        guard let since = waitingForMapSince else { return nil }
+        let limits = environment.limits
+        return since.advanced(by: carrier?.kind == .request ? limits.manifestTimeout : limits.mapTimeout)
     }
 
     package func tick(at now: Instant) {
