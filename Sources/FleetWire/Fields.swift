@@ -1,6 +1,8 @@
 package import FleetModel
 
-/// The keys of one message (package-wide: a device's stored state is written with the same means): the raw value travels, the case's name stands in errors.
+/// The keys of one message (package-wide: a device's stored state is written with the same means): the raw value
+/// travels, the case's name stands in errors.
+@usableFromInline
 package protocol FieldKey: RawRepresentable<UInt64>, Sendable {
     /// The message's name in errors.
     static var message: StaticString { get }
@@ -18,17 +20,26 @@ package struct Fields<Key: FieldKey> {
     // MARK: Any value
 
     /// Whether the key is there.
-    package func has(_ key: Key) -> Bool { entries.contains { $0.key == .unsigned(key.rawValue) } }
+    package func has(_ key: Key) -> Bool { index(of: key) != nil }
 
     package func optional<Value>(
         _ key: Key, _ read: (CBOR) throws(WireError) -> Value
     ) throws(WireError) -> Value? {
-        guard let item = entries.first(where: { $0.key == .unsigned(key.rawValue) })?.value else { return nil }
+        guard let index = index(of: key) else { return nil }
         do {
-            return try read(item)
+            return try read(entries[index].value)
         } catch {
             throw error.within("\(Key.message).\(key)")
         }
+    }
+
+    /// By index and pattern: copying entries and comparing whole items was a fifth of the time to read a message.
+    private func index(of key: Key) -> Int? {
+        let wanted = key.rawValue
+        for index in entries.indices {
+            if case .unsigned(wanted) = entries[index].key { return index }
+        }
+        return nil
     }
 
     package func value<Value>(_ key: Key, _ read: (CBOR) throws(WireError) -> Value) throws(WireError) -> Value {

@@ -132,6 +132,26 @@ struct StoredValueTests {
         #expect(ActivationCondition(storedText: text) == nil)
     }
 
+    @Test("a column that holds nothing is nil, and one that holds something else is refused")
+    func unfit() throws {
+        try DatabaseQueue().read { database in
+            let sql = "SELECT NULL AS absent, x'00' AS bytes, 'a b' AS text"
+            // As requests read rows: straight from the statement, not from a copy.
+            let cursor = try Row.fetchCursor(database, sql: sql)
+            let row = try #require(try cursor.next())
+            #expect(try row.decode(Digest?.self, forColumn: "absent") == nil)
+            #expect(try row.decode(Instant?.self, forColumn: "absent") == nil)
+            #expect(try row.decode(RolloutState?.self, forColumn: "absent") == nil)
+            #expect(try row.decode(ActivationCondition?.self, forColumn: "absent") == nil)
+            #expect(throws: (any Error).self) { try row.decode(Digest.self, forColumn: "absent") }
+            #expect(throws: (any Error).self) { try row.decode(Digest?.self, forColumn: "bytes") }
+            #expect(throws: (any Error).self) { try row.decode(DeviceID?.self, forColumn: "text") }
+            #expect(throws: (any Error).self) { try row.decode(RolloutState?.self, forColumn: "text") }
+            #expect(throws: (any Error).self) { try row.decode(ActivationCondition?.self, forColumn: "text") }
+            #expect(try cursor.next() == nil)
+        }
+    }
+
     @Test("filling holes from any side leaves the rest")
     func holes() {
         var holes = SequenceHoles([3..<6, 8..<9])

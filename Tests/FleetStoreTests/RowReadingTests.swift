@@ -5,7 +5,8 @@ import Testing
 
 @testable import FleetStore
 
-/// Records that are read column by column: a column that its reader leaves out would silently be nil.
+/// Records that are read column by column: a column that its reader leaves out would silently be nil, and one that it takes
+/// for its neighbour would have the neighbour's value, so no two have the same.
 @Suite("Rows read column by column")
 struct RowReadingTests {
     private let database: DatabaseQueue
@@ -37,47 +38,50 @@ struct RowReadingTests {
         let id = try DeviceID("press-1")
         try roundTrip(
             DeviceRecord(
-                id: id, station: try StationID("s1"), hardware: "h", signingKey: Data([1]), certificateSerial: "2",
-                createdAt: Self.time, revokedAt: Self.time, online: true, boot: "b", session: 3, lastSeen: Self.time,
-                agentVersion: "1", runtimeVersion: "2", instructionSet: "avx2", capabilities: ["a", "b"],
+                id: id, station: try StationID("s1"), hardware: "h", signingKey: Data([1]), certificateSerial: "5a",
+                createdAt: Self.time(1), revokedAt: Self.time(2), online: true, boot: "b", session: 3,
+                lastSeen: Self.time(3), agentVersion: "1", runtimeVersion: "2", instructionSet: "avx2",
+                capabilities: ["a", "b"],
                 generation: 4, observedGeneration: 5, desired: Data([6]), publishedGeneration: 7))
         try roundTrip(
             DeviceSlotRecord(
-                device: id, slot: .main, desiredRelease: Self.digest, activation: .lotBoundary, deadline: Self.time,
-                rollout: 1, phase: .proving, target: Self.digest, progress: 0.5, failure: .crashed, detail: "d",
-                champion: Self.digest, previous: Self.digest, reportedAt: Self.time))
+                device: id, slot: .main, desiredRelease: Self.digests[0], activation: .lotBoundary,
+                deadline: Self.time(1),
+                rollout: 1, phase: .proving, target: Self.digests[1], progress: 0.5, failure: .crashed, detail: "d",
+                champion: Self.digests[2], previous: Self.digests[3], reportedAt: Self.time(2)))
         try roundTrip(
             StreamCursorRecord(
                 device: id, boot: "b", stream: "report", highest: 9, holes: SequenceHoles([3..<5]), received: 7,
-                duplicates: 1, updatedAt: Self.time))
+                duplicates: 1, updatedAt: Self.time(1)))
     }
 
     @Test("a release and its rollout")
     func rollouts() throws {
         try roundTrip(
             ReleaseRecord(
-                name: try ReleaseName("r-1"), counter: 2, stage: .approved, manifest: Data([1]), digest: Self.digest,
-                signed: Data([2]), automationKey: try KeyID("0011223344556677"), note: "n", createdAt: Self.time,
-                createdBy: "who", expiresAt: Self.time, approvedAt: Self.time, retiredAt: Self.time))
+                name: try ReleaseName("r-1"), counter: 2, stage: .approved, manifest: Data([1]),
+                digest: Self.digests[0],
+                signed: Data([2]), automationKey: try KeyID("0011223344556677"), note: "n", createdAt: Self.time(1),
+                createdBy: "who", expiresAt: Self.time(2), approvedAt: Self.time(3), retiredAt: Self.time(4)))
         try roundTrip(
             RolloutRecord(
                 id: 1, release: try ReleaseName("r-1"), selector: try Selector("a=b"), activation: .lotBoundary,
-                state: .paused, pauseReason: "p", wave: 2, trainingRun: 3, createdAt: Self.time, createdBy: "who",
-                startedAt: Self.time, endedAt: Self.time))
+                state: .paused, pauseReason: "p", wave: 2, trainingRun: 3, createdAt: Self.time(1), createdBy: "who",
+                startedAt: Self.time(2), endedAt: Self.time(3)))
         try roundTrip(
             RolloutWaveRecord(
                 rollout: 1, ordinal: 2, name: "w", cumulativeShare: 0.5, selector: try Selector("a=b"),
                 minimumReceipts: 0.9, maximumFailures: 0.1, soak: .seconds(2), deadline: .seconds(3),
-                startedAt: Self.time, lastReceiptAt: Self.time, endedAt: Self.time))
+                startedAt: Self.time(1), lastReceiptAt: Self.time(2), endedAt: Self.time(3)))
         try roundTrip(
             RolloutDeviceRecord(
-                rollout: 1, device: try DeviceID("press-1"), wave: 1, state: .rolledBack, returnTo: Self.digest,
-                offeredAt: Self.time, endedAt: Self.time, failure: .crashed, detail: "d"))
+                rollout: 1, device: try DeviceID("press-1"), wave: 2, state: .rolledBack, returnTo: Self.digests[0],
+                offeredAt: Self.time(1), endedAt: Self.time(2), failure: .crashed, detail: "d"))
     }
 
     // MARK: Hand-written writers
 
-    private static let others = (1...3).map { start in Digest((0..<32).map { UInt8($0 + start) })! }
+    private static let digests = (1...4).map { start in Digest((0..<32).map { UInt8($0 + start) })! }
 
     private static func time(_ offset: Int64) -> Instant { Instant(milliseconds: time.milliseconds + offset) }
 
@@ -120,8 +124,8 @@ struct RowReadingTests {
 
         let slot = DeviceSlotRecord(
             device: id, slot: .main, desiredRelease: Self.digest, activation: .lotBoundary, deadline: Self.time,
-            rollout: 1, phase: .proving, target: Self.others[0], progress: 0.5, failure: .crashed, detail: "d",
-            champion: Self.others[1], previous: Self.others[2], reportedAt: Self.time(1))
+            rollout: 1, phase: .proving, target: Self.digests[0], progress: 0.5, failure: .crashed, detail: "d",
+            champion: Self.digests[1], previous: Self.digests[2], reportedAt: Self.time(1))
         var unreported = DeviceSlotRecord(device: id, slot: .main)
         unreported.desiredRelease = slot.desiredRelease
         unreported.activation = slot.activation
@@ -152,7 +156,7 @@ struct RowReadingTests {
             duplicates: 0, updatedAt: Self.time)
         try expectStored(cursor, over: earlier) { try $0.store($1) }
         let report = ReportRecord(
-            device: id, boot: "b", sequence: 1, slot: .main, release: Self.digest, image: Self.others[0],
+            device: id, boot: "b", sequence: 1, slot: .main, release: Self.digest, image: Self.digests[0],
             model: try ModelName("m"), number: 2, startedAt: Self.time(1), endedAt: Self.time(2), inferences: 3,
             errors: 4, uncertain: 5, confidenceMean: 0.5, samplesOffered: 6, samplesChosen: 7, samplesDropped: 8,
             reportsDropped: 9, payload: Data([10]), receivedAt: Self.time(3))

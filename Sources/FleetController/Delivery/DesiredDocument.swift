@@ -45,14 +45,13 @@ enum DesiredDocument {
 
     /// Makes the documents of the devices anew that do not run this image yet and are to.
     static func refresh(_ database: Database, awaiting image: Digest, fallback: DevicePolicy) throws {
-        let devices = try DeviceID.fetchAll(
-            database,
-            sql: """
-                SELECT DISTINCT slot.device FROM device_slot AS slot
-                JOIN release ON release.digest = slot.desiredRelease
-                JOIN release_part AS part ON part.release = release.name AND part.slot = slot.slot
-                WHERE part.image = ? AND slot.champion IS NOT slot.desiredRelease
-                """, arguments: [image])
+        let devices: [DeviceID] = try database.values(
+            """
+            SELECT DISTINCT slot.device FROM device_slot AS slot
+            JOIN release ON release.digest = slot.desiredRelease
+            JOIN release_part AS part ON part.release = release.name AND part.slot = slot.slot
+            WHERE part.image = ? AND slot.champion IS NOT slot.desiredRelease
+            """, [image])
         for device in devices { try refresh(database, device, fallback: fallback) }
     }
 

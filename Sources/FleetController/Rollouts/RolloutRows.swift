@@ -57,7 +57,9 @@ enum RolloutRows {
         record.wave = after.wave
         record.startedAt = after.startedAt
         record.endedAt = after.endedAt
-        try record.update(database)
+        try database.run(
+            "UPDATE rollout SET state = ?, pauseReason = ?, wave = ?, startedAt = ?, endedAt = ? WHERE id = ?",
+            [record.state, record.pauseReason, record.wave, record.startedAt, record.endedAt, id])
         for (ordinal, wave) in after.waves.enumerated() where before.waves[ordinal] != wave {
             try database.run(
                 """

@@ -7,19 +7,18 @@ extension FetchableRecord where Self: TableRecord {
     public static func first(
         _ database: Database, where condition: String, _ arguments: StatementArguments
     ) throws -> Self? {
-        try request(condition, arguments).fetchOne(database)
+        try fetchOne(statement(database, condition), arguments: arguments)
     }
 
     /// Every row that meets an SQL condition, which may end in an order.
     public static func all(
         _ database: Database, where condition: String, _ arguments: StatementArguments = []
     ) throws -> [Self] {
-        try request(condition, arguments).fetchAll(database)
+        try fetchAll(statement(database, condition), arguments: arguments)
     }
 
-    private static func request(_ condition: String, _ arguments: StatementArguments) -> SQLRequest<Self> {
-        SQLRequest(
-            sql: "SELECT * FROM \(databaseTableName) WHERE \(condition)", arguments: arguments, cached: true)
+    private static func statement(_ database: Database, _ condition: String) throws -> Statement {
+        try database.cachedStatement(sql: "SELECT * FROM \(databaseTableName) WHERE \(condition)")
     }
 }
 
@@ -30,21 +29,21 @@ extension Database {
     }
 
     /// The first column of the first row, through a statement that the connection keeps prepared.
-    public func value<Value: DatabaseValueConvertible>(
+    public func value<Value: DatabaseValueConvertible & StatementColumnConvertible>(
         _ sql: String, _ arguments: StatementArguments = []
     ) throws -> Value? {
-        try SQLRequest<Value>(sql: sql, arguments: arguments, cached: true).fetchOne(self)
+        try Value.fetchOne(cachedStatement(sql: sql), arguments: arguments)
     }
 
     /// The first column of every row, through a statement that the connection keeps prepared.
-    public func values<Value: DatabaseValueConvertible>(
+    public func values<Value: DatabaseValueConvertible & StatementColumnConvertible>(
         _ sql: String, _ arguments: StatementArguments = []
     ) throws -> [Value] {
-        try SQLRequest<Value>(sql: sql, arguments: arguments, cached: true).fetchAll(self)
+        try Value.fetchAll(cachedStatement(sql: sql), arguments: arguments)
     }
 
     /// Every row, through a statement that the connection keeps prepared.
     public func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
-        try SQLRequest<Row>(sql: sql, arguments: arguments, cached: true).fetchAll(self)
+        try Row.fetchAll(cachedStatement(sql: sql), arguments: arguments)
     }
 }

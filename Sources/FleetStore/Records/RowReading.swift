@@ -1,92 +1,81 @@
 public import GRDB
 
 // Rows that are read with every message of a device, column by column: decoding them through `Codable` costs several
-// times what SQLite needs to find them.
+// times what SQLite needs to find them, and looking columns up by name still costs as much as SQLite does.
 
 extension DeviceRecord {
-    /// Reads a row that has all columns.
+    /// Reads a row that begins with all columns, in the table's order.
     public init(row: Row) throws {
+        var columns = ColumnReader(row)
         try self.init(
-            id: row.decode(forColumn: "id"), station: row.decode(forColumn: "station"),
-            hardware: row.decode(forColumn: "hardware"), signingKey: row.decode(forColumn: "signingKey"),
-            certificateSerial: row.decode(forColumn: "certificateSerial"),
-            createdAt: row.decode(forColumn: "createdAt"), revokedAt: row.decode(forColumn: "revokedAt"),
-            online: row.decode(forColumn: "online"), boot: row.decode(forColumn: "boot"),
-            session: row.decode(forColumn: "session"), lastSeen: row.decode(forColumn: "lastSeen"),
-            agentVersion: row.decode(forColumn: "agentVersion"),
-            runtimeVersion: row.decode(forColumn: "runtimeVersion"),
-            instructionSet: row.decode(forColumn: "instructionSet"), capabilities: row.list("capabilities"),
-            generation: row.decode(forColumn: "generation"),
-            observedGeneration: row.decode(forColumn: "observedGeneration"), desired: row.decode(forColumn: "desired"),
-            publishedGeneration: row.decode(forColumn: "publishedGeneration"))
+            id: columns.next(), station: columns.next(), hardware: columns.next(), signingKey: columns.next(),
+            certificateSerial: columns.next(), createdAt: columns.next(), revokedAt: columns.next(),
+            online: columns.next(), boot: columns.next(), session: columns.next(), lastSeen: columns.next(),
+            agentVersion: columns.next(), runtimeVersion: columns.next(), instructionSet: columns.next(),
+            capabilities: columns.list(), generation: columns.next(), observedGeneration: columns.next(),
+            desired: columns.next(), publishedGeneration: columns.next())
     }
 }
 
 extension DeviceSlotRecord {
-    /// Reads a row that has all columns.
+    /// Reads a row that begins with all columns, in the table's order.
     public init(row: Row) throws {
+        var columns = ColumnReader(row)
         try self.init(
-            device: row.decode(forColumn: "device"), slot: row.decode(forColumn: "slot"),
-            desiredRelease: row.decode(forColumn: "desiredRelease"), activation: row.decode(forColumn: "activation"),
-            deadline: row.decode(forColumn: "deadline"), rollout: row.decode(forColumn: "rollout"),
-            phase: row.decode(forColumn: "phase"), target: row.decode(forColumn: "target"),
-            progress: row.decode(forColumn: "progress"), failure: row.decode(forColumn: "failure"),
-            detail: row.decode(forColumn: "detail"), champion: row.decode(forColumn: "champion"),
-            previous: row.decode(forColumn: "previous"), reportedAt: row.decode(forColumn: "reportedAt"))
+            device: columns.next(), slot: columns.next(), desiredRelease: columns.next(),
+            activation: columns.next(), deadline: columns.next(), rollout: columns.next(), phase: columns.next(),
+            target: columns.next(), progress: columns.next(), failure: columns.next(), detail: columns.next(),
+            champion: columns.next(), previous: columns.next(), reportedAt: columns.next())
     }
 }
 
 extension RolloutRecord {
-    /// Reads a row that has all columns.
+    /// Reads a row that begins with all columns, in the table's order.
     public init(row: Row) throws {
+        var columns = ColumnReader(row)
         try self.init(
-            id: row.decode(forColumn: "id"), release: row.decode(forColumn: "release"),
-            selector: row.decode(forColumn: "selector"), activation: row.decode(forColumn: "activation"),
-            state: row.decode(forColumn: "state"), pauseReason: row.decode(forColumn: "pauseReason"),
-            wave: row.decode(forColumn: "wave"), trainingRun: row.decode(forColumn: "trainingRun"),
-            createdAt: row.decode(forColumn: "createdAt"), createdBy: row.decode(forColumn: "createdBy"),
-            startedAt: row.decode(forColumn: "startedAt"), endedAt: row.decode(forColumn: "endedAt"))
+            id: columns.next(), release: columns.next(), selector: columns.next(), activation: columns.next(),
+            state: columns.next(), pauseReason: columns.next(), wave: columns.next(), trainingRun: columns.next(),
+            createdAt: columns.next(), createdBy: columns.next(), startedAt: columns.next(),
+            endedAt: columns.next())
     }
 }
 
 extension RolloutWaveRecord {
-    /// Reads a row that has all columns.
+    /// Reads a row that begins with all columns, in the table's order.
     public init(row: Row) throws {
+        var columns = ColumnReader(row)
         try self.init(
-            rollout: row.decode(forColumn: "rollout"), ordinal: row.decode(forColumn: "ordinal"),
-            name: row.decode(forColumn: "name"), cumulativeShare: row.decode(forColumn: "cumulativeShare"),
-            selector: row.decode(forColumn: "selector"), minimumReceipts: row.decode(forColumn: "minimumReceipts"),
-            maximumFailures: row.decode(forColumn: "maximumFailures"), soak: row.decode(forColumn: "soak"),
-            deadline: row.decode(forColumn: "deadline"), startedAt: row.decode(forColumn: "startedAt"),
-            lastReceiptAt: row.decode(forColumn: "lastReceiptAt"), endedAt: row.decode(forColumn: "endedAt"))
+            rollout: columns.next(), ordinal: columns.next(), name: columns.next(),
+            cumulativeShare: columns.next(), selector: columns.next(), minimumReceipts: columns.next(),
+            maximumFailures: columns.next(), soak: columns.next(), deadline: columns.next(),
+            startedAt: columns.next(), lastReceiptAt: columns.next(), endedAt: columns.next())
     }
 }
 
 extension RolloutDeviceRecord {
-    /// Reads a row that has all columns.
+    /// Reads a row that begins with all columns, in the table's order.
     public init(row: Row) throws {
+        var columns = ColumnReader(row)
         try self.init(
-            rollout: row.decode(forColumn: "rollout"), device: row.decode(forColumn: "device"),
-            wave: row.decode(forColumn: "wave"), state: row.decode(forColumn: "state"),
-            returnTo: row.decode(forColumn: "returnTo"), offeredAt: row.decode(forColumn: "offeredAt"),
-            endedAt: row.decode(forColumn: "endedAt"), failure: row.decode(forColumn: "failure"),
-            detail: row.decode(forColumn: "detail"))
+            rollout: columns.next(), device: columns.next(), wave: columns.next(), state: columns.next(),
+            returnTo: columns.next(), offeredAt: columns.next(), endedAt: columns.next(), failure: columns.next(),
+            detail: columns.next())
     }
 }
 
 extension StreamCursorRecord {
-    /// Reads a row that has all columns.
+    /// Reads a row that begins with all columns, in the table's order.
     public init(row: Row) throws {
+        var columns = ColumnReader(row)
         try self.init(
-            device: row.decode(forColumn: "device"), boot: row.decode(forColumn: "boot"),
-            stream: row.decode(forColumn: "stream"), highest: row.decode(forColumn: "highest"),
-            holes: row.decode(forColumn: "holes"), received: row.decode(forColumn: "received"),
-            duplicates: row.decode(forColumn: "duplicates"), updatedAt: row.decode(forColumn: "updatedAt"))
+            device: columns.next(), boot: columns.next(), stream: columns.next(), highest: columns.next(),
+            holes: columns.next(), received: columns.next(), duplicates: columns.next(), updatedAt: columns.next())
     }
 }
 
 extension ReleaseRecord {
-    /// Reads a row that has all columns.
+    /// Reads a row that has all columns, by their names: one was added to the table behind those that it belongs to.
     public init(row: Row) throws {
         try self.init(
             name: row.decode(forColumn: "name"), counter: row.decode(forColumn: "counter"),
@@ -99,9 +88,18 @@ extension ReleaseRecord {
     }
 }
 
-extension Row {
-    /// A list of texts, stored as JSON.
-    func list(_ column: String) throws -> [String] {
-        try TextList.decode(decode(forColumn: column))
+/// Reads the columns of a row one after the other.
+private struct ColumnReader {
+    private let row: Row
+    private var index = 0
+
+    init(_ row: Row) { self.row = row }
+
+    mutating func next<Value: DatabaseValueConvertible & StatementColumnConvertible>() throws -> Value {
+        defer { index += 1 }
+        return try row.decode(atIndex: index)
     }
+
+    /// A list of texts, stored as JSON.
+    mutating func list() throws -> [String] { try TextList.decode(next()) }
 }

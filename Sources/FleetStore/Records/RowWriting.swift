@@ -26,24 +26,38 @@ extension DeviceRecord {
 }
 
 extension DeviceSlotRecord {
-    /// Writes what the device says of the slot; the desired release stays as it is.
+    /// Writes what the device says of the slot; an existing row keeps what is desired of it.
     public func storeReported(_ database: Database) throws {
-        try database.run(
-            """
-            UPDATE device_slot SET phase = ?, target = ?, progress = ?, failure = ?, detail = ?, champion = ?,
-                previous = ?, reportedAt = ? WHERE device = ? AND slot = ?
-            """, [phase, target, progress, failure, detail, champion, previous, reportedAt, device, slot])
-        if database.changesCount == 0 { try insert(database) }
+        try insert(
+            database,
+            orUpdate: """
+                phase = excluded.phase, target = excluded.target, progress = excluded.progress,
+                failure = excluded.failure, detail = excluded.detail, champion = excluded.champion,
+                previous = excluded.previous, reportedAt = excluded.reportedAt
+                """)
     }
 
-    /// Writes what is desired of the slot; what the device said stays as it is.
+    /// Writes what is desired of the slot; an existing row keeps what the device said.
     public func storeDesired(_ database: Database) throws {
+        try insert(
+            database,
+            orUpdate: """
+                desiredRelease = excluded.desiredRelease, activation = excluded.activation,
+                deadline = excluded.deadline, rollout = excluded.rollout
+                """)
+    }
+
+    private func insert(_ database: Database, orUpdate columns: String) throws {
         try database.run(
             """
-            UPDATE device_slot SET desiredRelease = ?, activation = ?, deadline = ?, rollout = ?
-                WHERE device = ? AND slot = ?
-            """, [desiredRelease, activation, deadline, rollout, device, slot])
-        if database.changesCount == 0 { try insert(database) }
+            INSERT INTO device_slot (device, slot, desiredRelease, activation, deadline, rollout, phase, target,
+                progress, failure, detail, champion, previous, reportedAt)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \(columns)
+            """,
+            [
+                device, slot, desiredRelease, activation, deadline, rollout, phase, target, progress, failure, detail,
+                champion, previous, reportedAt,
+            ])
     }
 }
 

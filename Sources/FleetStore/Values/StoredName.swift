@@ -2,13 +2,17 @@ public import FleetModel
 public import GRDB
 
 /// A checked name as a TEXT column and, in JSON, as a string.
-public protocol StoredName: CheckedName, Codable, DatabaseValueConvertible {}
+public protocol StoredName: CheckedName, Codable, DatabaseValueConvertible, StatementColumnConvertible {}
 
 extension StoredName {
     public var databaseValue: DatabaseValue { text.databaseValue }
 
     public static func fromDatabaseValue(_ value: DatabaseValue) -> Self? {
         String.fromDatabaseValue(value).flatMap { try? Self($0) }
+    }
+
+    public init?(sqliteStatement: SQLiteStatement, index: CInt) {
+        try? self.init(String(sqliteStatement: sqliteStatement, index: index))
     }
 
     public init(from decoder: any Decoder) throws {

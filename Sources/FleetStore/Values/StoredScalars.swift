@@ -2,7 +2,14 @@ public import FleetModel
 import Foundation
 public import GRDB
 
-extension Instant: Codable, DatabaseValueConvertible {
+// Rows of hot paths are read straight from their statement (`StatementColumnConvertible`): a `DatabaseValue` for every
+// column costs more than the value.
+
+extension Instant: Codable, DatabaseValueConvertible, StatementColumnConvertible {
+    public init(sqliteStatement: SQLiteStatement, index: CInt) {
+        self.init(milliseconds: Int64(sqliteStatement: sqliteStatement, index: index))
+    }
+
     public var databaseValue: DatabaseValue { milliseconds.databaseValue }
 
     public static func fromDatabaseValue(_ value: DatabaseValue) -> Instant? {
@@ -24,7 +31,11 @@ extension Instant: Codable, DatabaseValueConvertible {
     }
 }
 
-extension Interval: Codable, DatabaseValueConvertible {
+extension Interval: Codable, DatabaseValueConvertible, StatementColumnConvertible {
+    public init(sqliteStatement: SQLiteStatement, index: CInt) {
+        self.init(milliseconds: Int64(sqliteStatement: sqliteStatement, index: index))
+    }
+
     public var databaseValue: DatabaseValue { milliseconds.databaseValue }
 
     public static func fromDatabaseValue(_ value: DatabaseValue) -> Interval? {
@@ -42,11 +53,20 @@ extension Interval: Codable, DatabaseValueConvertible {
 }
 
 /// A BLOB of 32 bytes in a column, hexadecimal in JSON.
-extension Digest: Codable, DatabaseValueConvertible {
+extension Digest: Codable, DatabaseValueConvertible, StatementColumnConvertible {
+    public init?(sqliteStatement: SQLiteStatement, index: CInt) {
+        self.init(blob: Data(sqliteStatement: sqliteStatement, index: index))
+    }
+
+    private init?(blob: Data) {
+        guard let digest = blob.withUnsafeBytes({ Digest($0) }) else { return nil }
+        self = digest
+    }
+
     public var databaseValue: DatabaseValue { Data(bytes).databaseValue }
 
     public static func fromDatabaseValue(_ value: DatabaseValue) -> Digest? {
-        Data.fromDatabaseValue(value).flatMap { Digest($0) }
+        Data.fromDatabaseValue(value).flatMap(Digest.init(blob:))
     }
 
     public init(from decoder: any Decoder) throws {
@@ -64,9 +84,9 @@ extension Digest: Codable, DatabaseValueConvertible {
     }
 }
 
-extension ReleaseStage: Codable, DatabaseValueConvertible {}
-extension RolloutState: Codable, DatabaseValueConvertible {}
-extension RolloutDeviceState: Codable, DatabaseValueConvertible {}
-extension InstallPhase: Codable, DatabaseValueConvertible {}
-extension InstallFailure: Codable, DatabaseValueConvertible {}
-extension FrameKind: Codable, DatabaseValueConvertible {}
+extension ReleaseStage: Codable, DatabaseValueConvertible, StatementColumnConvertible {}
+extension RolloutState: Codable, DatabaseValueConvertible, StatementColumnConvertible {}
+extension RolloutDeviceState: Codable, DatabaseValueConvertible, StatementColumnConvertible {}
+extension InstallPhase: Codable, DatabaseValueConvertible, StatementColumnConvertible {}
+extension InstallFailure: Codable, DatabaseValueConvertible, StatementColumnConvertible {}
+extension FrameKind: Codable, DatabaseValueConvertible, StatementColumnConvertible {}

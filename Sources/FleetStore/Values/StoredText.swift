@@ -2,7 +2,7 @@ public import FleetModel
 public import GRDB
 
 /// A value with a text form that round-trips: a TEXT column and, in JSON, a string.
-public protocol StoredText: Codable, DatabaseValueConvertible {
+public protocol StoredText: Codable, DatabaseValueConvertible, StatementColumnConvertible {
     var storedText: String { get }
     init?(storedText: String)
 }
@@ -12,6 +12,10 @@ extension StoredText {
 
     public static func fromDatabaseValue(_ value: DatabaseValue) -> Self? {
         String.fromDatabaseValue(value).flatMap(Self.init(storedText:))
+    }
+
+    public init?(sqliteStatement: SQLiteStatement, index: CInt) {
+        self.init(storedText: String(sqliteStatement: sqliteStatement, index: index))
     }
 
     public init(from decoder: any Decoder) throws {

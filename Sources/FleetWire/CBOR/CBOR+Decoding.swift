@@ -57,7 +57,11 @@ private struct CBORDecoder {
 
     /// A big-endian number of `count` bytes.
     private mutating func take(_ count: Int) throws(WireError) -> UInt64 {
-        try run(UInt64(count)).reduce(0) { $0 << 8 | UInt64($1) }
+        guard count <= remaining else { throw error(.truncated) }
+        var value: UInt64 = 0
+        for index in position..<position + count { value = value << 8 | UInt64(bytes[index]) }
+        position += count
+        return value
     }
 
     private mutating func run(_ count: UInt64) throws(WireError) -> ArraySlice<UInt8> {
@@ -86,15 +90,14 @@ private struct CBORDecoder {
         guard count <= UInt64(remaining / 2) else { throw error(.truncated) }
         var entries: [CBOR.Entry] = []
         entries.reserveCapacity(Int(count))
-        var previous: ArraySlice<UInt8> = []
+        var previous = position..<position
         for _ in 0..<count {
             let start = position
             let key = try item(depth: depth + 1)
-            let encoded = bytes[start..<position]
-            guard entries.isEmpty || previous.lexicographicallyPrecedes(encoded) else {
+            guard entries.isEmpty || bytes[previous].lexicographicallyPrecedes(bytes[start..<position]) else {
                 throw error(.notDeterministic, "keys that do not rise")
             }
-            previous = encoded
+            previous = start..<position
             entries.append(CBOR.Entry(key: key, value: try item(depth: depth + 1)))
         }
         return entries

@@ -8,6 +8,9 @@ extension CBOR {
     // MARK: Writing
 
     /// A map with the integer keys of `Key`; a nil value leaves its key out.
+    ///
+    /// Inlinable: generic for another module's keys, it cost more than encoding the map that it makes.
+    @inlinable
     package static func fields<Key: FieldKey>(_ entries: KeyValuePairs<Key, CBOR?>) -> CBOR {
         var map: [Entry] = []
         map.reserveCapacity(entries.count)
