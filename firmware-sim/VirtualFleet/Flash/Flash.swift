@@ -235,31 +235,43 @@ final class Flash: @unchecked Sendable {
     var used: Int { lock.withLock { _ in usedBytes } }
 }
 
-/// One file: what readers see, what is durable, and what lies between the two.
+/// One file: what readers see, and what takes it back to what is durable.
 ///
 /// `@unchecked Sendable`: touched under its flash's lock alone.
 final class FlashFile: @unchecked Sendable {
-    private(set) var bytes: [UInt8] = []
-    private var durable: [UInt8] = []
+    private(set) var bytes: [UInt8]
+    /// Changes since the last sync, in their order.
     private var pending: [Pending] = []
     /// Locks and shared memory of SQLite connections; gone with the power.
     let sharing = FileSharing()
 
-    private enum Pending {
+    /// A change, and what it replaced: so a sync, which comes with every transaction, has nothing to copy.
+    private struct Pending {
+        let change: Change
+        /// Bytes that were there before: from where the change begins, at most up to the file's end of then.
+        var replaced: [UInt8]
+        let sizeBefore: Int
+    }
+
+    private enum Change {
         case write(Range<Int>)
         case truncate(Int)
+
+        var start: Int {
+            switch self {
+            case .write(let range): range.lowerBound
+            case .truncate(let size): size
+            }
+        }
     }
 
-    init() {}
-
-    init(durable: [UInt8]) {
-        bytes = durable
-        self.durable = durable
-    }
+    /// A file with these bytes, as if they had always been there.
+    init(durable bytes: [UInt8] = []) { self.bytes = bytes }
 
     func write(_ source: UnsafeRawBufferPointer, at offset: Int) {
+        let range = offset..<offset + source.count
+        note(.write(range), replacing: range)
         Self.put(source, at: offset, in: &bytes)
-        pending.append(.write(offset..<offset + source.count))
     }
 
     func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
@@ -270,28 +282,20 @@ final class FlashFile: @unchecked Sendable {
     }
 
     func truncate(to size: Int) {
-        if size < bytes.count {
-            bytes.removeLast(bytes.count - size)
-        } else {
-            bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
-        }
-        pending.append(.truncate(size))
+        note(.truncate(size), replacing: size..<max(size, bytes.count))
+        Self.resize(&bytes, to: size)
     }
 
-    func sync() {
-        if pending.count > Self.wholeCopy {
-            // Not `durable = bytes`: the next write would copy all of it.
-            apply(.write(0..<bytes.count), to: &durable)
-        } else {
-            for change in pending { apply(change, to: &durable) }
-        }
-        if durable.count > bytes.count { durable.removeLast(durable.count - bytes.count) }
-        pending.removeAll(keepingCapacity: true)
+    func sync() { pending.removeAll(keepingCapacity: true) }
+
+    private func note(_ change: Change, replacing range: Range<Int>) {
+        let replaced = Array(bytes[range.clamped(to: 0..<bytes.count)])
+        pending.append(Pending(change: change, replaced: replaced, sizeBefore: bytes.count))
     }
 
     /// Writes over what is there and appends the rest; what lies between the end and `offset` becomes zeros.
     private static func put(_ source: UnsafeRawBufferPointer, at offset: Int, in bytes: inout [UInt8]) {
-        if bytes.count < offset { bytes.append(contentsOf: repeatElement(0, count: offset - bytes.count)) }
+        if bytes.count < offset { resize(&bytes, to: offset) }
         let overlap = min(source.count, bytes.count - offset)
         bytes.withUnsafeMutableBytes {
             UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + overlap])
@@ -300,49 +304,68 @@ final class FlashFile: @unchecked Sendable {
         bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: source[overlap...]))
     }
 
-    /// Changes beyond which the whole file is copied.
-    private static let wholeCopy = 64
+    private static func resize(_ bytes: inout [UInt8], to size: Int) {
+        if size < bytes.count {
+            bytes.removeLast(bytes.count - size)
+        } else {
+            bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
+        }
+    }
 
+    /// A bad cell is bad in what was there before, too.
     func flip(_ index: Int) {
         bytes[index] ^= 0x10
-        if durable.indices.contains(index) { durable[index] ^= 0x10 }
+        for number in pending.indices {
+            let place = index - pending[number].change.start
+            if pending[number].replaced.indices.contains(place) { pending[number].replaced[place] ^= 0x10 }
+        }
     }
+
+    // MARK: Power cuts
 
     /// The file after a power cut.
     func survivor(_ chance: inout SeededGenerator) -> FlashFile {
-        guard !pending.isEmpty else { return FlashFile(durable: durable) }
+        guard !pending.isEmpty else { return FlashFile(durable: bytes) }
+        var survivor = durable
         // A quarter each: nothing survives, everything does, whole writes in any order do, single sectors do.
-        let mode = chance.below(4)
-        for change in pending {
-            switch mode {
-            case 0: continue
-            case 1: apply(change, to: &durable)
-            case 2: if chance.below(2) == 0 { apply(change, to: &durable) }
-            default: tear(change, &chance)
-            }
+        switch chance.below(4) {
+        case 0: break
+        case 1: survivor = bytes
+        case 2: for entry in pending where chance.below(2) == 0 { apply(entry.change, to: &survivor) }
+        default: for entry in pending { tear(entry.change, to: &survivor, &chance) }
         }
-        pending.removeAll()
-        return FlashFile(durable: durable)
+        return FlashFile(durable: survivor)
     }
 
-    private func tear(_ change: Pending, _ chance: inout SeededGenerator) {
+    /// What the last sync left: every change since is taken back, the last one first.
+    var durable: [UInt8] {
+        var bytes = bytes
+        for entry in pending.reversed() {
+            Self.resize(&bytes, to: entry.sizeBefore)
+            let start = min(entry.change.start, entry.sizeBefore)
+            entry.replaced.withUnsafeBytes { Self.put($0, at: start, in: &bytes) }
+        }
+        return bytes
+    }
+
+    private func tear(_ change: Change, to target: inout [UInt8], _ chance: inout SeededGenerator) {
         guard case .write(let range) = change else {
-            if chance.below(2) == 0 { apply(change, to: &durable) }
+            if chance.below(2) == 0 { apply(change, to: &target) }
             return
         }
         var start = range.lowerBound
         while start < range.upperBound {
             let end = min(range.upperBound, (start / Flash.sectorBytes + 1) * Flash.sectorBytes)
-            if chance.below(2) == 0 { apply(.write(start..<end), to: &durable) }
+            if chance.below(2) == 0 { apply(.write(start..<end), to: &target) }
             start = end
         }
     }
 
     /// Brings a change to `target`. Bytes come from the present content: what was written over since is one write.
-    private func apply(_ change: Pending, to target: inout [UInt8]) {
+    private func apply(_ change: Change, to target: inout [UInt8]) {
         switch change {
         case .truncate(let size):
-            if size < target.count { target.removeLast(target.count - size) }
+            if size < target.count { Self.resize(&target, to: size) }
         case .write(let range):
             let range = range.clamped(to: 0..<bytes.count)
             guard !range.isEmpty else { return }

@@ -67,9 +67,9 @@ final class EventQueue: @unchecked Sendable {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && isEarlier(child, least) {
-                least = child
-            }
+            let left = 2 * parent + 1
+            if left < heap.count, isEarlier(left, least) { least = left }
+            if left + 1 < heap.count, isEarlier(left + 1, least) { least = left + 1 }
             if least == parent { return }
             heap.swapAt(parent, least)
             parent = least

@@ -222,32 +222,47 @@ final class BrokerSession {
     }
 }
 
-/// A subscription filter of MQTT (section 4.7): `+` for one level, `#` at the end for all below.
+/// A subscription filter of MQTT (section 4.7): `+` for one level, `#` at the end for all below. Levels are compared byte
+/// by byte, as the standard wants it.
 struct TopicFilter {
     let text: String
     /// What every topic that matches begins with.
     private let beginning: Substring.UTF8View
-    private let levels: [Substring]
+    private let levels: [Level]
+
+    private enum Level {
+        case any
+        case rest
+        case named(Substring.UTF8View)
+    }
 
     init(_ text: String) {
         self.text = text
-        beginning = text.prefix { $0 != "+" && $0 != "#" }.utf8
-        levels = text.split(separator: "/", omittingEmptySubsequences: false)
+        beginning = text.utf8.prefix { $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "#") }
+        levels = text.utf8.split(separator: Self.slash, omittingEmptySubsequences: false).map { level in
+            switch Substring(level) {
+            case "+": .any
+            case "#": .rest
+            default: .named(level)
+            }
+        }
     }
 
     func matches(_ topic: String) -> Bool {
         guard topic.utf8.starts(with: beginning) else { return false }
-        var rest = topic[...]
+        var rest = topic.utf8[...]
         for (index, level) in levels.enumerated() {
-            if level == "#" { return true }
-            let end = rest.firstIndex(of: "/") ?? rest.endIndex
-            guard level == "+" || rest[..<end] == level else { return false }
+            if case .rest = level { return true }
+            let end = rest.firstIndex(of: Self.slash) ?? rest.endIndex
+            if case .named(let name) = level, !rest[..<end].elementsEqual(name) { return false }
             let isLast = index == levels.count - 1
             guard (end == rest.endIndex) == isLast else { return false }
             if !isLast { rest = rest[rest.index(after: end)...] }
         }
         return true
     }
+
+    private static let slash = UInt8(ascii: "/")
 
     enum Kind {
         case exact
@@ -266,6 +281,6 @@ struct TopicFilter {
     }
 
     static func parent(_ topic: String) -> String {
-        topic.lastIndex(of: "/").map { String(topic[..<$0]) } ?? ""
+        topic.utf8.lastIndex(of: slash).map { String(topic[..<$0]) } ?? ""
     }
 }

@@ -53,15 +53,14 @@ enum Attack: String, CaseIterable, Sendable {
         }
         let message = COSESign(payload: payload, signatures: signatures).encoded()
         return FixtureRelease(
-            name: manifest.name, digest: SHA256.hash(message), message: message, manifest: manifest, image: image,
-            isSound: false)
+            name: manifest.name, message: message, manifest: manifest, image: image, isSound: false)
     }
 }
 
 extension FixtureRelease {
     /// What a broker retains of it: the manifest, the map and every chunk.
     func retainedMessages(chunks count: Int = Fixture.chunks) -> [(topic: Topic, payload: [UInt8])] {
-        let digest = SHA256.hash(image)
+        let digest = imageDigest
         let size = max(1, image.count / count)
         let chunks = stride(from: 0, to: image.count, by: size).map { Array(image[$0..<min($0 + size, image.count)]) }
         let map = BlobMap(

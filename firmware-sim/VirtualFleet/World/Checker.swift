@@ -96,7 +96,7 @@ final class Checker {
             found("serves counter \(release.counter) after \(record.counter)", device: device)
         }
         records[device.index].counter = max(record.counter, release.counter)
-        let path = "\(device.folder)/images/\(SHA256.hash(release.image).hex)"
+        let path = "\(device.folder)/images/\(release.imageDigest.hex)"
         if device.flash.contents(path) != release.image {
             found("serves \(release.name), and the image on its disk is not whole", device: device)
         }
@@ -107,7 +107,7 @@ final class Checker {
         guard let release = world.fixture.releases.values.first(where: { $0.digest == digest }),
             !isRotten(device)
         else { return }
-        let path = "\(device.folder)/images/\(SHA256.hash(release.image).hex)"
+        let path = "\(device.folder)/images/\(release.imageDigest.hex)"
         if device.flash.contents(path) != release.image {
             found("takes an image for that of \(release.name) which is not", device: device)
         }
@@ -247,7 +247,7 @@ final class Checker {
                 device: device)
         }
         guard let release = world.fixture.sound(answer.release) else { return }
-        if answer.image != SHA256.hash(release.image) { found("answers with another image", device: device) }
+        if answer.image != release.imageDigest { found("answers with another image", device: device) }
     }
 
     func inferenceFailed(_ device: VirtualDevice, _ error: String) {

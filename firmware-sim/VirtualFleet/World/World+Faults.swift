@@ -85,7 +85,7 @@ extension World {
         guard !checker.isRotten(device), let digest = checker.champion(device), let release = fixture.sound(digest)
         else { return }
         var chance = SeededGenerator(seed: seed, name: "rot")
-        let path = "\(device.folder)/images/\(SHA256.hash(release.image).hex)"
+        let path = "\(device.folder)/images/\(release.imageDigest.hex)"
         guard device.flash.rot(path, &chance) else { return }
         checker.rotted(device)
         // It is found at the next start.
@@ -102,7 +102,7 @@ extension World {
         else {
             return
         }
-        let blob = SHA256.hash(release.image)
+        let blob = release.imageDigest
         broker.damage(
             Topics().text(
                 .chunk(blob, page: chunk / WireLimits.pageChunks, index: chunk % WireLimits.pageChunks)))
@@ -138,7 +138,7 @@ extension World {
         guard plan.rollouts.indices.contains(release), let real = fixture.releases[plan.rollouts[release].name],
             let other = fixture.attacks[.strangers], other.image.count == real.image.count
         else { return }
-        let digest = SHA256.hash(real.image)
+        let digest = real.imageDigest
         let size = max(1, other.image.count / Fixture.chunks)
         let chunks = stride(from: 0, to: other.image.count, by: size).map {
             Array(other.image[$0..<min($0 + size, other.image.count)])
