@@ -42,7 +42,8 @@ public struct RolloutCandidate: Hashable, Sendable {
     public var device: DeviceID
     /// Its tags, for the selectors of waves.
     public var tags: [String: String]
-    /// The release that it runs in the slots concerned: what it goes back to.
+    /// The release that it runs in the first slot concerned, as far as is known: what it goes back to, unless it says
+    /// otherwise with its receipt.
     public var champion: Digest?
 
     public init(device: DeviceID, tags: [String: String], champion: Digest?) {

@@ -41,7 +41,10 @@ extension RolloutMachine {
         if progress.returnTo == nil, champion == plan.release {
             // It committed the release after all, and now says that it has something to go back to.
             learn(previous, of: &progress)
-            if let previous = progress.returnTo { actions.append(.withdraw(device, to: previous)) }
+            if let goal = progress.returnTo {
+                progress.offeredAt = now
+                actions.append(.withdraw(device, to: goal))
+            }
         }
         if progress.returnTo == nil || champion == progress.returnTo {
             progress.state = .rolledBack
@@ -51,9 +54,9 @@ extension RolloutMachine {
     }
 
     /// What a device ran before is the device's to say: when it was offered the release, the controller may not have
-    /// heard of its last commit yet. One that ran the release itself by then keeps it.
+    /// heard of its last commit yet. One that was known to run the release already keeps it.
     private func learn(_ previous: Digest?, of progress: inout DeviceProgress) {
-        guard let previous, progress.returnTo != plan.release else { return }
+        guard let previous, previous != plan.release, progress.returnTo != plan.release else { return }
         progress.returnTo = previous
     }
 

@@ -159,6 +159,46 @@ struct RolloutTests {
         #expect(try await record(id).state == .rollingBack)
     }
 
+    @Test("what a newer rollout wants of a device is not overruled by one that is being taken back")
+    func overruled() async throws {
+        let all = [Wave(name: "all", cumulativeShare: 1)]
+        let first = try await fleet.approvedRelease()
+        _ = try await start(first, waves: all)
+        let second = try await fleet.approvedRelease()
+        let old = try await start(second, waves: all)
+        _ = try await fleet.controller.rollouts.rollback(old, by: TestFleet.alice)
+        #expect(try await desired(devices[0]) == nil)
+        _ = try await start(second, waves: all)
+        await fleet.ingest([
+            try await fleet.reported(
+                devices[0], phase: .committed, target: second.record.digest, champion: second.record.digest,
+                previous: first.record.digest,
+                receipts: [try fleet.receipt(devices[0], first), try fleet.receipt(devices[0], second)])
+        ])
+        #expect(try await desired(devices[0]) == second.record.digest)
+    }
+
+    @Test("a slot that the release does not fill says nothing of the way back")
+    func otherSlot() async throws {
+        let release = try await fleet.approvedRelease()
+        let id = try await start(release, waves: [Wave(name: "all", cumulativeShare: 1)])
+        _ = try await fleet.controller.rollouts.rollback(id, by: TestFleet.alice)
+        let generation = try await fleet.read { try DeviceRecord.fetchOne($0, key: devices[0])?.generation ?? 0 }
+        func slot(_ name: SlotName, _ phase: InstallPhase) -> ReportedSlot {
+            ReportedSlot(
+                slot: name, phase: phase, target: nil, progress: 1, failure: nil, detail: "", champion: nil,
+                previous: nil, receipts: [])
+        }
+        func reported(_ phase: InstallPhase) -> [(Topic, [UInt8])] {
+            let slots = [slot(.agent, .idle), slot(.main, phase)]
+            return [(.reported(devices[0]), Reported(observedGeneration: UInt64(generation), slots: slots).encoded())]
+        }
+        await fleet.ingest(reported(.fetching))
+        #expect(try await offered(id).contains(devices[0]))
+        await fleet.ingest(reported(.idle))
+        #expect(!(try await offered(id).contains(devices[0])))
+    }
+
     @Test("rolling back sends every device to what it ran before")
     func rollback() async throws {
         let first = try await fleet.approvedRelease()

@@ -23,10 +23,8 @@ extension IngestTransaction {
             ReportedRefusal.condition(trustOf: device.id, reported.trustRefusal),
             under: ReportedRefusal.fingerprint(trustOf: device.id))
         let isCurrent = device.observedGeneration >= device.generation
-        for slot in reported.slots {
-            let heard = try RolloutEngine.news(database, of: device.id, slot, isCurrent: isCurrent)
-            for (rollout, events) in heard { news[rollout, default: []] += events }
-        }
+        let heard = try RolloutEngine.news(database, of: device.id, reported.slots, isCurrent: isCurrent)
+        for (rollout, events) in heard { news[rollout, default: []] += events }
         changes.append(ChangeEvent(.device, device.id))
     }
 

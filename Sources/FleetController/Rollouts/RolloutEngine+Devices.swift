@@ -18,29 +18,38 @@ extension RolloutEngine {
         }
     }
 
-    /// What it means to open rollouts that a device said where one of its slots stands, by rollout.
+    /// What it means to open rollouts that a device said where its slots stand, by rollout.
     ///
     /// - Parameter isCurrent: it has seen its newest desired document, so that what it says is about that.
     static func news(
-        _ database: Database, of device: DeviceID, _ slot: ReportedSlot, isCurrent: Bool
+        _ database: Database, of device: DeviceID, _ slots: [ReportedSlot], isCurrent: Bool
     ) throws -> [(rollout: Int64, events: [RolloutEvent])] {
-        try database.rows(openRollouts, [device]).compactMap { row in
-            let member = Member(
-                device: device, rollout: try row.decode(forColumn: "rollout"),
-                name: try row.decode(forColumn: "name"), release: try row.decode(forColumn: "digest"),
-                state: try row.decode(forColumn: "state"), rolloutState: try row.decode(forColumn: "rolloutState"))
-            guard RolloutRows.openStates.contains(member.rolloutState) else { return nil }
-            let events = try events(database, member, slot, isCurrent: isCurrent)
+        var members: [Member] = []
+        var own: [[ReportedSlot]] = []
+        for row in try database.rows(openRollouts, [device]) {
+            let member = try Member(device, row)
+            guard RolloutRows.openStates.contains(member.rolloutState) else { continue }
+            if members.last?.rollout != member.rollout {
+                members.append(member)
+                own.append([])
+            }
+            let slot: SlotName = try row.decode(forColumn: "slot")
+            own[own.count - 1] += slots.filter { $0.slot == slot }
+        }
+        return try zip(members, own).compactMap { member, slots in
+            let events = try events(database, member, slots, isCurrent: isCurrent)
             return events.isEmpty ? nil : (member.rollout, events)
         }
     }
 
-    /// The rollouts that a device has a part in and that are not over for it, with their approved releases.
+    /// The rollouts that a device has a part in and that are not over for it, with their approved releases: a row for
+    /// every slot that the release fills.
     private static let openRollouts = """
-        SELECT member.rollout, member.state, rollout.state AS rolloutState, release.name, release.digest
+        SELECT member.rollout, member.state, rollout.state AS rolloutState, release.name, release.digest, part.slot
         FROM rollout_device AS member JOIN rollout ON rollout.id = member.rollout
-        JOIN release ON release.name = rollout.release
+        JOIN release ON release.name = rollout.release JOIN release_part AS part ON part.release = release.name
         WHERE member.device = ? AND member.state <> 'rolledBack' AND release.digest IS NOT NULL
+        ORDER BY member.rollout, part.slot
         """
 
     /// A device in a rollout.
@@ -51,43 +60,61 @@ extension RolloutEngine {
         var release: Digest
         var state: RolloutDeviceState
         var rolloutState: RolloutState
+
+        init(_ device: DeviceID, _ row: Row) throws {
+            self.device = device
+            rollout = try row.decode(forColumn: "rollout")
+            name = try row.decode(forColumn: "name")
+            release = try row.decode(forColumn: "digest")
+            state = try row.decode(forColumn: "state")
+            rolloutState = try row.decode(forColumn: "rolloutState")
+        }
+
+        var isReturning: Bool { rolloutState == .aborting || rolloutState == .rollingBack }
     }
 
+    /// - Parameter slots: of the release. The first one says what the device runs and ran, as for `candidates`.
     private static func events(
-        _ database: Database, _ member: Member, _ slot: ReportedSlot, isCurrent: Bool
+        _ database: Database, _ member: Member, _ slots: [ReportedSlot], isCurrent: Bool
     ) throws -> [RolloutEvent] {
-        let isReturning = member.rolloutState == .aborting || member.rolloutState == .rollingBack
         let device = member.device
         let release = member.release
         var events: [RolloutEvent] = []
-        if slot.champion == release, member.state != .succeeded, try hasAllReceipts(database, member) {
-            let previous = try provenPrevious(database, member, slot)
+        if member.state != .succeeded, slots.contains(where: { $0.champion == release }),
+            try hasAllReceipts(database, member)
+        {
+            let previous = try provenPrevious(database, member, slots.first)
             events.append(.receipt(device, release: release, previous: previous))
         }
-        if isCurrent, slot.target == release, slot.phase == .failed || slot.phase == .rolledBack,
-            member.state == .offered || member.state == .succeeded
+        guard isCurrent else { return events }
+        if member.state == .offered || member.state == .succeeded,
+            let slot = slots.first(where: { $0.target == release && ($0.phase == .failed || $0.phase == .rolledBack) })
         {
             events.append(
                 .failed(
                     device, release: release, failure: slot.failure ?? .storeFailed,
                     detail: String(slot.detail.prefix(WireLimits.detailBytes))))
         }
-        if isCurrent, isReturning, member.state == .offered, slot.phase.isFinal || slot.phase == .idle {
-            let previous = try slot.champion == release ? provenPrevious(database, member, slot) : nil
-            events.append(.settled(device, champion: slot.champion, previous: previous))
+        if member.isReturning, member.state == .offered, slots.allSatisfy({ $0.phase.isFinal || $0.phase == .idle }) {
+            let previous = try provenPrevious(database, member, slots.first)
+            events.append(.settled(device, champion: slots.first?.champion, previous: previous))
         }
         return events
     }
 
-    /// The release that the device says it would go back to, if its own receipt shows that it ran there.
+    /// The release that the device says it would go back to, if its own receipt shows that it ran there, and no other
+    /// rollout has had a say in the slot since.
     private static func provenPrevious(
-        _ database: Database, _ member: Member, _ slot: ReportedSlot
+        _ database: Database, _ member: Member, _ slot: ReportedSlot?
     ) throws -> Digest? {
-        guard let previous = slot.previous else { return nil }
+        guard let slot, slot.champion == member.release, let previous = slot.previous else { return nil }
         let isProven =
             try database.value(
-                "SELECT EXISTS (SELECT 1 FROM receipt WHERE device = ? AND slot = ? AND release = ?)",
-                [member.device, slot.slot, previous]) ?? false
+                """
+                SELECT EXISTS (SELECT 1 FROM receipt JOIN device_slot AS slot
+                    ON slot.device = receipt.device AND slot.slot = receipt.slot AND slot.rollout = ?
+                    WHERE receipt.device = ? AND receipt.slot = ? AND receipt.release = ?)
+                """, [member.rollout, member.device, slot.slot, previous]) ?? false
         return isProven ? previous : nil
     }
 
