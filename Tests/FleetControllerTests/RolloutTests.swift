@@ -189,13 +189,13 @@ struct RolloutTests {
                 slot: name, phase: phase, target: nil, progress: 1, failure: nil, detail: "", champion: nil,
                 previous: nil, receipts: [])
         }
-        func reported(_ phase: InstallPhase) -> [(Topic, [UInt8])] {
-            let slots = [slot(.agent, .idle), slot(.main, phase)]
+        func reported(agent: InstallPhase, main: InstallPhase) -> [(Topic, [UInt8])] {
+            let slots = [slot(.agent, agent), slot(.main, main)]
             return [(.reported(devices[0]), Reported(observedGeneration: UInt64(generation), slots: slots).encoded())]
         }
-        await fleet.ingest(reported(.fetching))
+        await fleet.ingest(reported(agent: .idle, main: .fetching))
         #expect(try await offered(id).contains(devices[0]))
-        await fleet.ingest(reported(.idle))
+        await fleet.ingest(reported(agent: .fetching, main: .idle))
         #expect(!(try await offered(id).contains(devices[0])))
     }
 
