@@ -5,23 +5,18 @@ import Testing
 
 /// A database that is closed while nobody uses it.
 struct DatabaseRestTests {
-    private let folder = FileManager.default.temporaryDirectory.appending(path: "rest-\(UUID().uuidString)")
-
-    private func withDatabase(_ body: (Database, String) throws -> Void) throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "device.db").path()
-        let database = try Database(path: path)
-        defer { database.close() }
-        try database.execute("CREATE TABLE note (text TEXT)")
-        try body(database, path)
+    private func withNotes(_ body: (Database, String) throws -> Void) throws {
+        try withDatabase { database, path in
+            try database.execute("CREATE TABLE note (text TEXT)")
+            try body(database, path)
+        }
     }
 
     private func isOpen(_ path: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)-wal") }
 
     @Test("it closes when it was not used since the last look, and opens by itself")
     func rests() throws {
-        try withDatabase { database, path in
+        try withNotes { database, path in
             var reopened = 0
             database.didReopen = { reopened += 1 }
             try database.write("INSERT INTO note VALUES ('kept')")
@@ -38,7 +33,7 @@ struct DatabaseRestTests {
 
     @Test("an open transaction keeps it awake")
     func transaction() throws {
-        try withDatabase { database, _ in
+        try withNotes { database, _ in
             try database.write("INSERT INTO note VALUES ('half')")
             _ = database.restIfUnused()
             #expect(!database.restIfUnused())
@@ -49,7 +44,7 @@ struct DatabaseRestTests {
 
     @Test("a file that cannot be opened again is an error of that use alone")
     func reopening() throws {
-        try withDatabase { database, path in
+        try withNotes { database, path in
             _ = database.restIfUnused()
             #expect(database.restIfUnused())
             try FileManager.default.moveItem(atPath: path, toPath: "\(path).away")
@@ -66,7 +61,7 @@ struct DatabaseRestTests {
 
     @Test("what is closed for good stays closed")
     func closed() throws {
-        try withDatabase { database, path in
+        try withNotes { database, path in
             database.close()
             #expect(throws: DeviceError.self) { try database.execute("SELECT 1") }
             #expect(!isOpen(path))

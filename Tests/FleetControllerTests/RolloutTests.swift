@@ -131,49 +131,41 @@ struct RolloutTests {
         #expect(last == .timedOut)
     }
 
-    @Test("a device goes back to a release whose commit was heard of after the rollout began, if its receipt shows it")
-    func unheardOf() async throws {
+    /// Two releases on their way to all devices, of which nothing was heard yet.
+    private func twoRollouts() async throws -> (first: ReleaseDetail, second: ReleaseDetail, id: Int64) {
         let all = [Wave(name: "all", cumulativeShare: 1)]
         let first = try await fleet.approvedRelease()
         _ = try await start(first, waves: all)
         let second = try await fleet.approvedRelease()
-        let id = try await start(second, waves: all)
+        return (first, second, try await start(second, waves: all))
+    }
+
+    @Test("a device goes back to a release whose commit was heard of after the rollout began, if its receipt shows it")
+    func unheardOf() async throws {
+        let (first, second, id) = try await twoRollouts()
         let ran = first.record.digest
         // One has committed both by now. The other says so of the first, and has no receipt.
         await fleet.ingest([
-            try await fleet.reported(
-                devices[0], phase: .committed, target: second.record.digest, champion: second.record.digest,
-                previous: ran, receipts: [try fleet.receipt(devices[0], first), try fleet.receipt(devices[0], second)]),
+            try await fleet.committed(devices[0], second, previous: ran, after: [first]),
             try await fleet.committed(devices[1], second, previous: ran),
         ])
         _ = try await fleet.controller.rollouts.rollback(id, by: TestFleet.alice)
         #expect(try await desired(devices[0]) == ran)
         #expect(try await desired(devices[1]) == nil)
         // Now its receipt comes too: the rollback is not over before it has gone back.
-        await fleet.ingest([
-            try await fleet.reported(
-                devices[1], phase: .committed, target: second.record.digest, champion: second.record.digest,
-                previous: ran, receipts: [try fleet.receipt(devices[1], first)])
-        ])
+        await fleet.ingest([try await fleet.committed(devices[1], second, previous: ran, after: [first])])
         #expect(try await desired(devices[1]) == ran)
         #expect(try await record(id).state == .rollingBack)
     }
 
     @Test("what a newer rollout wants of a device is not overruled by one that is being taken back")
     func overruled() async throws {
-        let all = [Wave(name: "all", cumulativeShare: 1)]
-        let first = try await fleet.approvedRelease()
-        _ = try await start(first, waves: all)
-        let second = try await fleet.approvedRelease()
-        let old = try await start(second, waves: all)
+        let (first, second, old) = try await twoRollouts()
         _ = try await fleet.controller.rollouts.rollback(old, by: TestFleet.alice)
         #expect(try await desired(devices[0]) == nil)
-        _ = try await start(second, waves: all)
+        _ = try await start(second, waves: [Wave(name: "all", cumulativeShare: 1)])
         await fleet.ingest([
-            try await fleet.reported(
-                devices[0], phase: .committed, target: second.record.digest, champion: second.record.digest,
-                previous: first.record.digest,
-                receipts: [try fleet.receipt(devices[0], first), try fleet.receipt(devices[0], second)])
+            try await fleet.committed(devices[0], second, previous: first.record.digest, after: [first])
         ])
         #expect(try await desired(devices[0]) == second.record.digest)
     }

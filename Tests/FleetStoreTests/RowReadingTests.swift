@@ -41,14 +41,14 @@ struct RowReadingTests {
                 id: id, station: try StationID("s1"), hardware: "h", signingKey: Data([1]), certificateSerial: "5a",
                 createdAt: Self.time(1), revokedAt: Self.time(2), online: true, boot: "b", session: 3,
                 lastSeen: Self.time(3), agentVersion: "1", runtimeVersion: "2", instructionSet: "avx2",
-                capabilities: ["a", "b"],
-                generation: 4, observedGeneration: 5, desired: Data([6]), publishedGeneration: 7))
+                capabilities: ["a", "b"], generation: 4, observedGeneration: 5, desired: Data([6]),
+                publishedGeneration: 7))
         try roundTrip(
             DeviceSlotRecord(
                 device: id, slot: .main, desiredRelease: Self.digests[0], activation: .lotBoundary,
-                deadline: Self.time(1),
-                rollout: 1, phase: .proving, target: Self.digests[1], progress: 0.5, failure: .crashed, detail: "d",
-                champion: Self.digests[2], previous: Self.digests[3], reportedAt: Self.time(2)))
+                deadline: Self.time(1), rollout: 1, phase: .proving, target: Self.digests[1], progress: 0.5,
+                failure: .crashed, detail: "d", champion: Self.digests[2], previous: Self.digests[3],
+                reportedAt: Self.time(2)))
         try roundTrip(
             StreamCursorRecord(
                 device: id, boot: "b", stream: "report", highest: 9, holes: SequenceHoles([3..<5]), received: 7,
@@ -60,9 +60,9 @@ struct RowReadingTests {
         try roundTrip(
             ReleaseRecord(
                 name: try ReleaseName("r-1"), counter: 2, stage: .approved, manifest: Data([1]),
-                digest: Self.digests[0],
-                signed: Data([2]), automationKey: try KeyID("0011223344556677"), note: "n", createdAt: Self.time(1),
-                createdBy: "who", expiresAt: Self.time(2), approvedAt: Self.time(3), retiredAt: Self.time(4)))
+                digest: Self.digests[0], signed: Data([2]), automationKey: try KeyID("0011223344556677"), note: "n",
+                createdAt: Self.time(1), createdBy: "who", expiresAt: Self.time(2), approvedAt: Self.time(3),
+                retiredAt: Self.time(4)))
         try roundTrip(
             RolloutRecord(
                 id: 1, release: try ReleaseName("r-1"), selector: try Selector("a=b"), activation: .lotBoundary,

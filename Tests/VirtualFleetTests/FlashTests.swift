@@ -54,7 +54,7 @@ import Testing
                 #expect(flash.sync(file) == .done)
                 synced = file.bytes
             case 2:
-                // A bad cell was bad at the last sync, too, if it was in the file then and not written over since.
+                // A bad cell is bad in what was there at the last sync, too.
                 let before = file.bytes
                 guard flash.rot("a", &chance) else { continue }
                 let index = try #require(before.indices.first { before[$0] != file.bytes[$0] })

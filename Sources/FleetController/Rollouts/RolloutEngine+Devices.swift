@@ -25,19 +25,15 @@ extension RolloutEngine {
         _ database: Database, of device: DeviceID, _ slots: [ReportedSlot], isCurrent: Bool
     ) throws -> [(rollout: Int64, events: [RolloutEvent])] {
         var members: [Member] = []
-        var own: [[ReportedSlot]] = []
         for row in try database.rows(openRollouts, [device]) {
             let member = try Member(device, row)
             guard RolloutRows.openStates.contains(member.rolloutState) else { continue }
-            if members.last?.rollout != member.rollout {
-                members.append(member)
-                own.append([])
-            }
+            if members.last?.rollout != member.rollout { members.append(member) }
             let slot: SlotName = try row.decode(forColumn: "slot")
-            own[own.count - 1] += slots.filter { $0.slot == slot }
+            members[members.count - 1].slots += slots.filter { $0.slot == slot }
         }
-        return try zip(members, own).compactMap { member, slots in
-            let events = try events(database, member, slots, isCurrent: isCurrent)
+        return try members.compactMap { member in
+            let events = try events(database, member, isCurrent: isCurrent)
             return events.isEmpty ? nil : (member.rollout, events)
         }
     }
@@ -60,6 +56,9 @@ extension RolloutEngine {
         var release: Digest
         var state: RolloutDeviceState
         var rolloutState: RolloutState
+        /// What it said of the slots that the release fills. The first one says what it runs and ran, as for
+        /// `candidates`.
+        var slots: [ReportedSlot] = []
 
         init(_ device: DeviceID, _ row: Row) throws {
             self.device = device
@@ -73,17 +72,15 @@ extension RolloutEngine {
         var isReturning: Bool { rolloutState == .aborting || rolloutState == .rollingBack }
     }
 
-    /// - Parameter slots: of the release. The first one says what the device runs and ran, as for `candidates`.
-    private static func events(
-        _ database: Database, _ member: Member, _ slots: [ReportedSlot], isCurrent: Bool
-    ) throws -> [RolloutEvent] {
+    private static func events(_ database: Database, _ member: Member, isCurrent: Bool) throws -> [RolloutEvent] {
+        let slots = member.slots
         let device = member.device
         let release = member.release
         var events: [RolloutEvent] = []
         if member.state != .succeeded, slots.contains(where: { $0.champion == release }),
             try hasAllReceipts(database, member)
         {
-            let previous = try provenPrevious(database, member, slots.first)
+            let previous = try provenPrevious(database, member)
             events.append(.receipt(device, release: release, previous: previous))
         }
         guard isCurrent else { return events }
@@ -96,7 +93,7 @@ extension RolloutEngine {
                     detail: String(slot.detail.prefix(WireLimits.detailBytes))))
         }
         if member.isReturning, member.state == .offered, slots.allSatisfy({ $0.phase.isFinal || $0.phase == .idle }) {
-            let previous = try provenPrevious(database, member, slots.first)
+            let previous = try provenPrevious(database, member)
             events.append(.settled(device, champion: slots.first?.champion, previous: previous))
         }
         return events
@@ -104,10 +101,10 @@ extension RolloutEngine {
 
     /// The release that the device says it would go back to, if its own receipt shows that it ran there, and no other
     /// rollout has had a say in the slot since.
-    private static func provenPrevious(
-        _ database: Database, _ member: Member, _ slot: ReportedSlot?
-    ) throws -> Digest? {
-        guard let slot, slot.champion == member.release, let previous = slot.previous else { return nil }
+    private static func provenPrevious(_ database: Database, _ member: Member) throws -> Digest? {
+        guard let slot = member.slots.first, slot.champion == member.release, let previous = slot.previous else {
+            return nil
+        }
         let isProven =
             try database.value(
                 """

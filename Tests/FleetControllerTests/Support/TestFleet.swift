@@ -175,15 +175,15 @@ final class TestFleet: @unchecked Sendable {
             reseed: { _ in }, deliver: {})
     }
 
-    /// What a device says once it runs a release: with its receipt.
+    /// What a device says once it runs a release: with its receipt, and those of others that it ran.
     func committed(
-        _ device: DeviceID, _ release: ReleaseDetail, previous: Digest? = nil
+        _ device: DeviceID, _ release: ReleaseDetail, previous: Digest? = nil, after others: [ReleaseDetail] = []
     ) async throws -> (Topic, [UInt8]) {
         let digest = try #require(release.record.digest)
         let slot = try #require(release.manifest.parts.first).slot
         return try await reported(
             device, slot: slot, phase: .committed, target: digest, champion: digest, previous: previous,
-            receipts: [try receipt(device, release)])
+            receipts: try (others + [release]).map { try receipt(device, $0) })
     }
 
     /// A device's signed word that it runs a release.
